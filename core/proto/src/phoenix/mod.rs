@@ -1,0 +1,1 @@
+//! The Supabase channel protocol.

@@ -1,0 +1,5 @@
+//! Wire messages, SDP and candidate allow-list.
+
+mod outgoing;
+
+pub use outgoing::{Outgoing, RefusedWhy, To};

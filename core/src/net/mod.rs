@@ -1,0 +1,1 @@
+//! Networks: name resolution, change events, the runtime of the media engine.

@@ -1,0 +1,2 @@
+//! The local stack of Ringback.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! `ringback-server`: the local stack as one process.
+fn main() {}

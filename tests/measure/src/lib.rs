@@ -1,0 +1,2 @@
+//! Measures.
+#![forbid(unsafe_code)]
