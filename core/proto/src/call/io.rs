@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::session::{MediaCommand, MediaEvent};
 use crate::signal::{Outgoing, RefusedWhy};
 use crate::{CallId, ConnId, DeviceId, End, Instance, MessageId, MicrophoneFailure, Timestamp, UserId};
@@ -122,7 +124,8 @@ pub struct Dial {
 }
 
 /// When the caller sends its offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallOrder {
     /// With the invite. The default, and the fastest.
     #[default]
