@@ -1,0 +1,125 @@
+//! What may be true when everything is quiet: the table of pairs, and nobody connected alone.
+
+use std::collections::BTreeSet;
+
+use ringback_proto::CallId;
+use ringback_proto::EndReason::{self, *};
+use ringback_proto::call::{CallState, Direction};
+
+use super::{Phone, World};
+
+/// Everything that is wrong with the end of a run.
+pub(crate) fn judge(world: &World) -> Vec<String> {
+    let mut wrong = world.violations.clone();
+    let calls: BTreeSet<CallId> = world.phones.iter().flat_map(|phone| phone.logs.keys().copied()).collect();
+    for call in calls {
+        judge_call(world, call, &mut wrong);
+    }
+    wrong
+}
+
+fn judge_call(world: &World, call: CallId, wrong: &mut Vec<String>) {
+    for phone in &world.phones {
+        judge_log(phone, call, wrong);
+    }
+    let alive = |phone: &&Phone| !phone.lost.contains(&call);
+    let side = |direction| {
+        world
+            .phones
+            .iter()
+            .filter(move |phone| phone.logs.get(&call).is_some_and(|log| log.direction == Some(direction)))
+    };
+    let caller = side(Direction::Outgoing).next();
+    let callees: Vec<&Phone> = side(Direction::Incoming).collect();
+    let winner = world.winners.get(&call);
+    let active = |phone: &Phone| phone.state(call) == Some(CallState::Active);
+
+    let Some(caller) = caller else {
+        // Announced only, or a forged call: nobody may be connected.
+        if callees.iter().filter(|phone| alive(phone)).any(|phone| active(phone)) {
+            wrong.push(format!("{call}: connected to nobody"));
+        }
+        return;
+    };
+    let caller_lost = caller.lost.contains(&call);
+    if !caller_lost && active(caller) {
+        let far = callees.iter().find(|phone| Some(&phone.device) == winner);
+        if !far.is_some_and(|far| alive(far) && active(far)) {
+            wrong.push(format!("{call}: the caller {} is connected alone", caller.name()));
+        }
+    }
+    for callee in callees.iter().filter(|phone| alive(phone)) {
+        let won = Some(&callee.device) == winner;
+        if active(callee) {
+            if caller_lost || !won || !active(caller) {
+                wrong.push(format!("{call}: the callee {} is connected alone", callee.name()));
+            }
+            continue;
+        }
+        let (Some(theirs), Some(ours)) = (callee.reason(call), caller.reason(call)) else { continue };
+        if caller_lost {
+            continue;
+        }
+        let fine = if winner.is_some() && !won { may_lose(&theirs) } else { may_pair(&ours, &theirs) };
+        if !fine {
+            let role = if won { "winner" } else { "device" };
+            wrong.push(format!(
+                "{call}: {ours:?} at the caller {}, {theirs:?} at the {role} {}",
+                caller.name(),
+                callee.name()
+            ));
+        }
+    }
+}
+
+fn judge_log(phone: &Phone, call: CallId, wrong: &mut Vec<String>) {
+    let Some(log) = phone.logs.get(&call) else { return };
+    let lost = phone.lost.contains(&call);
+    let name = phone.name();
+    if log.ended > log.begun || (!lost && log.ended + 1 < log.begun) {
+        wrong.push(format!("{name}: {call} ended {} times (R5)", log.ended));
+    }
+    if lost {
+        return;
+    }
+    match log.state() {
+        Some(CallState::Active | CallState::Ended(_)) => {}
+        other => wrong.push(format!("{name}: {call} is stuck: {other:?}")),
+    }
+}
+
+/// The table of pairs in call/mod.rs: caller's reason, callee's reason.
+pub(crate) fn may_pair(caller: &EndReason, callee: &EndReason) -> bool {
+    match (caller, callee) {
+        (HungUp, HungUp | ConnectionLost | ConnectFailed(_)) => true,
+        (Cancelled, Cancelled | Declined | Missed | HungUp | ConnectFailed(_)) => true,
+        (NoAnswer | Unreachable, Missed | Declined | Cancelled | ConnectFailed(_) | HungUp) => true,
+        (Declined, Declined | Elsewhere(_) | HungUp | ConnectFailed(_) | Missed) => true,
+        (Busy, Missed | Declined | ConnectFailed(_)) => true,
+        (Replaced { .. }, Replaced { .. } | Missed | Declined | ConnectFailed(_)) => true,
+        (ConnectFailed(_), ConnectFailed(_) | Missed | Declined | Cancelled | ConnectionLost | HungUp) => {
+            true
+        }
+        (ConnectionLost, ConnectionLost | HungUp | ConnectFailed(_)) => true,
+        // A fault of one side: the other hears of it, or its own clock ends the call.
+        (Internal | Microphone(_) | Unsupported(_), _) | (_, Internal | Microphone(_) | Unsupported(_)) => {
+            true
+        }
+        _ => false,
+    }
+}
+
+/// A device that did not win, whatever the caller reports.
+pub(crate) fn may_lose(reason: &EndReason) -> bool {
+    matches!(
+        reason,
+        Elsewhere(_)
+            | Missed
+            | Declined
+            | ConnectFailed(_)
+            | HungUp
+            | Internal
+            | Microphone(_)
+            | Unsupported(_)
+    )
+}
