@@ -56,6 +56,12 @@ impl Engine {
         self.calls.get(&(phone, conn)).copied()
     }
 
+    /// The newest connection of a call, also one that was closed.
+    pub(crate) fn conn_of(&self, phone: usize, call: CallId) -> Option<ConnId> {
+        let of_call = self.calls.iter().filter(|(key, of)| key.0 == phone && **of == call);
+        of_call.map(|(key, _)| key.1).max()
+    }
+
     /// Whether an event still makes sense; notes it if so.
     pub(crate) fn holds(
         &mut self,

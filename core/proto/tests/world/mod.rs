@@ -3,18 +3,22 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the world")]
 
+pub(crate) mod chaos;
 pub(crate) mod coverage;
 pub(crate) mod engine;
 pub(crate) mod net;
 pub(crate) mod oracle;
 pub(crate) mod phone;
+pub(crate) mod plot;
 pub(crate) mod rng;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringback_proto::call::{Admission, Command, Dial, Input, Output, SignalingInput};
+use ringback_proto::call::{
+    Admission, CallEvent, CallEventKind, Command, Dial, Input, Output, SignalingInput,
+};
 use ringback_proto::session::MediaEvent;
 use ringback_proto::signal::{Body, Envelope, Outgoing};
 use ringback_proto::{CallId, ConnId, DeviceId, Timestamp, UserId};
@@ -35,7 +39,7 @@ pub(crate) struct World {
     pub(crate) coverage: Coverage,
     /// Who won each call, as its caller said.
     pub(crate) winners: BTreeMap<CallId, DeviceId>,
-    pub(crate) dialed_at: BTreeMap<CallId, Timestamp>,
+    pub(crate) dialed_at: BTreeMap<CallId, (Timestamp, UserId)>,
     /// Inputs handled so far.
     pub(crate) inputs: usize,
     pub(crate) violations: Vec<String>,
@@ -73,9 +77,16 @@ pub(crate) enum Act {
     Input(Input),
     Restart,
     Sleep(Duration),
-    Wake { gap: Duration },
+    Wake {
+        gap: Duration,
+    },
     Link(bool),
-    HangUpAll,
+    /// Some verb at some call; the number chooses.
+    AnyVerb(u64),
+    /// Something that a stranger says; the number chooses.
+    Stranger(u64),
+    /// What the transport says of the last invite.
+    InviteReport(plot::SignalingReport),
 }
 
 impl World {
@@ -172,6 +183,13 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        if let Happening::Media { phone, .. } | Happening::Admit { phone, .. } = &happening
+            && !self.phones[*phone].awake
+        {
+            // The whole process sleeps: it hears of it when it wakes.
+            self.phones[*phone].missed.push(happening);
+            return;
+        }
         match happening {
             Happening::Deliver { to, kind, call, text, sent } => self.deliver(to, kind, call, text, sent),
             Happening::Media { phone, boot, conn, event, only_if } => {
@@ -208,6 +226,9 @@ impl World {
             Act::Wake { gap } => {
                 self.phones[phone].awake = true;
                 self.input(phone, Input::Resumed { gap });
+                for happening in std::mem::take(&mut self.phones[phone].missed) {
+                    self.happen(happening);
+                }
                 for (kind, call, text, _) in std::mem::take(&mut self.phones[phone].buffer) {
                     // The kernel's buffer: the transport takes it for live.
                     self.hear(phone, kind, call, Some(Duration::ZERO), &text);
@@ -218,11 +239,24 @@ impl World {
                 let input = if up { SignalingInput::Up { caught_up: true } } else { SignalingInput::Down };
                 self.input(phone, Input::Signaling(input));
             }
-            Act::HangUpAll => {
-                let calls: Vec<CallId> =
-                    self.phones[phone].calls.snapshots().iter().map(|s| s.call).collect();
-                for call in calls {
-                    self.input(phone, Input::Command(Command::HangUp(call)));
+            Act::AnyVerb(number) => {
+                let mut rng = Rng::new(number);
+                let calls: Vec<CallId> = self.phones[phone].logs.keys().copied().collect();
+                if !calls.is_empty() {
+                    let index = usize::try_from(rng.below(calls.len() as u64)).unwrap_or(0);
+                    let verb = chaos::verb(&mut rng, calls[index]);
+                    self.input(phone, Input::Command(verb));
+                }
+            }
+            Act::Stranger(number) => {
+                if self.phones[phone].awake {
+                    chaos::stranger(self, &mut Rng::new(number), phone);
+                }
+            }
+            Act::InviteReport(report) => {
+                let invite = self.phones[phone].sent.iter().rev().find(|out| out.kind == "invite");
+                if let Some(id) = invite.map(|out| out.id) {
+                    self.input(phone, Input::Signaling(report.input(id)));
                 }
             }
         }
@@ -241,7 +275,14 @@ impl World {
         self.hear(to, kind, call, age, &text);
     }
 
-    fn hear(&mut self, to: usize, kind: &'static str, call: CallId, age: Option<Duration>, text: &str) {
+    pub(crate) fn hear(
+        &mut self,
+        to: usize,
+        kind: &'static str,
+        call: CallId,
+        age: Option<Duration>,
+        text: &str,
+    ) {
         let phase = self.phones[to].phase(call);
         self.coverage.message(phase, kind);
         let message = SignalingInput::Message { age, text: text.to_owned() };
@@ -305,6 +346,7 @@ impl World {
                 }
                 Output::Event(event) => {
                     let now = self.now;
+                    self.check_age(phone, &event);
                     let acts = self.phones[phone].on_event(now, event, &mut self.rng, &mut self.violations);
                     for (after, act) in acts {
                         self.act(after, phone, act);
@@ -322,10 +364,29 @@ impl World {
         }
     }
 
+    /// No phone rings for a call that is older than its ring (R9): 45 s, and 5 s that a clock may jump unnoticed.
+    fn check_age(&mut self, phone: usize, event: &CallEvent) {
+        let CallEventKind::Incoming(incoming) = &event.kind else { return };
+        let Some((dialed, _)) = self.dialed_at.get(&event.call).filter(|(_, user)| *user == incoming.from)
+        else {
+            return;
+        };
+        if self.phones[phone].phase(event.call) == Some("Ringing")
+            && self.now - *dialed > Duration::from_secs(50)
+        {
+            self.violations.push(format!(
+                "{}: {} rings too late (R9)",
+                self.phones[phone].name(),
+                event.call
+            ));
+        }
+    }
+
     fn send(&mut self, phone: usize, outgoing: Outgoing) {
         match outgoing.kind {
             "invite" => {
-                self.dialed_at.entry(outgoing.call).or_insert(self.now);
+                let user = self.phones[phone].user.clone();
+                self.dialed_at.entry(outgoing.call).or_insert((self.now, user));
             }
             "settled" => {
                 if let Ok(Envelope { body: Body::Settled(settled), .. }) = Envelope::decode(&outgoing.text) {

@@ -18,6 +18,17 @@ pub(crate) fn judge(world: &World) -> Vec<String> {
     wrong
 }
 
+/// What a phone promises by itself, whatever the others do.
+pub(crate) fn judge_alone(world: &World) -> Vec<String> {
+    let mut wrong = world.violations.clone();
+    for phone in &world.phones {
+        for call in phone.logs.keys() {
+            judge_log(phone, *call, &mut wrong);
+        }
+    }
+    wrong
+}
+
 fn judge_call(world: &World, call: CallId, wrong: &mut Vec<String>) {
     for phone in &world.phones {
         judge_log(phone, call, wrong);
@@ -30,13 +41,16 @@ fn judge_call(world: &World, call: CallId, wrong: &mut Vec<String>) {
             .filter(move |phone| phone.logs.get(&call).is_some_and(|log| log.direction == Some(direction)))
     };
     let caller = side(Direction::Outgoing).next();
-    let callees: Vec<&Phone> = side(Direction::Incoming).collect();
+    // A stranger may use the id of a call at a phone that does not know it: that is another call.
+    let is_from =
+        |phone: &&Phone| caller.is_some_and(|caller| phone.log(call).peer.as_ref() == Some(&caller.user));
+    let callees: Vec<&Phone> = side(Direction::Incoming).filter(is_from).collect();
     let winner = world.winners.get(&call);
     let active = |phone: &Phone| phone.state(call) == Some(CallState::Active);
 
     let Some(caller) = caller else {
         // Announced only, or a forged call: nobody may be connected.
-        if callees.iter().filter(|phone| alive(phone)).any(|phone| active(phone)) {
+        if side(Direction::Incoming).any(active) {
             wrong.push(format!("{call}: connected to nobody"));
         }
         return;
@@ -96,11 +110,13 @@ pub(crate) fn may_pair(caller: &EndReason, callee: &EndReason) -> bool {
         (NoAnswer | Unreachable, Missed | Declined | Cancelled | ConnectFailed(_) | HungUp) => true,
         (Declined, Declined | Elsewhere(_) | HungUp | ConnectFailed(_) | Missed) => true,
         (Busy, Missed | Declined | ConnectFailed(_)) => true,
-        (Replaced { .. }, Replaced { .. } | Missed | Declined | ConnectFailed(_)) => true,
+        (Replaced { .. }, Replaced { .. } | Missed | Declined | HungUp | ConnectFailed(_)) => true,
         (ConnectFailed(_), ConnectFailed(_) | Missed | Declined | Cancelled | ConnectionLost | HungUp) => {
             true
         }
         (ConnectionLost, ConnectionLost | HungUp | ConnectFailed(_)) => true,
+        // The push went out, the invite never did.
+        (Offline | NotAllowed, Missed | Declined | ConnectFailed(_) | Cancelled) => true,
         // A fault of one side: the other hears of it, or its own clock ends the call.
         (Internal | Microphone(_) | Unsupported(_), _) | (_, Internal | Microphone(_) | Unsupported(_)) => {
             true

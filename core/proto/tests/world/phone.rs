@@ -11,7 +11,7 @@ use ringback_proto::call::{
 use ringback_proto::signal::Outgoing;
 use ringback_proto::{CallId, DeviceId, EndReason, Instance, Timestamp, UserId};
 
-use super::{Act, Rng};
+use super::{Act, Happening, Rng};
 
 /// How a phone is made.
 #[derive(Debug, Clone)]
@@ -101,6 +101,7 @@ pub(crate) struct Phone {
     pub(crate) sent: Vec<Outgoing>,
     pub(crate) ended_at: BTreeMap<CallId, Timestamp>,
     pub(crate) rang_at: BTreeMap<CallId, Timestamp>,
+    pub(crate) missed: Vec<Happening>,
     pub(crate) buffer: Vec<(&'static str, CallId, Rc<str>, Timestamp)>,
 }
 
@@ -130,13 +131,14 @@ impl Phone {
             sent: Vec::new(),
             ended_at: BTreeMap::new(),
             rang_at: BTreeMap::new(),
+            missed: Vec::new(),
             buffer: Vec::new(),
         }
     }
 
     /// The process dies and comes back.
     pub(crate) fn restart(&mut self, now: Timestamp, rng: &mut Rng) {
-        self.lost.extend(self.logs.keys().copied());
+        self.lost.extend(std::mem::take(&mut self.logs).into_keys());
         self.boot += 1;
         self.instance = Instance::from_random(rng.next());
         self.calls = Calls::new(config(&self.setup, &self.user, self.device, self.instance, rng), now);
@@ -144,6 +146,7 @@ impl Phone {
         self.link_up = true;
         self.plan = AudioPlan::default();
         self.buffer.clear();
+        self.missed.clear();
     }
 
     pub(crate) fn name(&self) -> String {
@@ -224,6 +227,7 @@ impl Phone {
         match kind {
             CallEventKind::Incoming(incoming) => {
                 log.begun += 1;
+                self.lost.remove(&call);
                 log.direction = Some(Direction::Incoming);
                 log.peer = Some(incoming.from);
                 self.rang_at.insert(call, now);
