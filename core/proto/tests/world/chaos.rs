@@ -76,7 +76,7 @@ fn anything(world: &mut World, rng: &mut Rng, phone: usize) {
     if rng.chance(80) {
         calls.retain(|(_, phase)| *phase != "Ended");
     }
-    let Some((call, _)) = pick(rng, &calls).copied() else { return };
+    let Some((call, _)) = pick(rng, &calls).copied() else { return world.input(phone, Input::Tick) };
     match rng.below(6) {
         0 | 1 => {
             let peer = peer_of(world, phone, call, rng);

@@ -148,6 +148,11 @@ fn plan_verbs(world: &mut World, rng: &mut Rng) {
         let (at, phone) = (rng.millis(0, 70_000), usize::try_from(rng.below(phones)).unwrap_or(0));
         world.act(at, phone, Act::AnyVerb(rng.next()));
     }
+    // Moments at which nothing happens but time.
+    for _ in 0..24 {
+        let (at, phone) = (rng.millis(0, 70_000), usize::try_from(rng.below(phones)).unwrap_or(0));
+        world.act(at, phone, Act::Input(Input::Tick));
+    }
     if rng.chance(5) {
         let at = rng.millis(0, 5_000);
         world.act(at, 0, Act::InviteReport(SignalingReport::Stored));
