@@ -1,9 +1,10 @@
 //! What may be true when everything is quiet: the table of pairs, and nobody connected alone.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use ringback_proto::CallId;
-use ringback_proto::EndReason::{self, *};
+use ringback_proto::EndReason;
 use ringback_proto::call::{CallState, Direction};
 
 use super::{Phone, World};
@@ -102,40 +103,43 @@ fn judge_log(phone: &Phone, call: CallId, wrong: &mut Vec<String>) {
     }
 }
 
-/// The table of pairs in call/mod.rs: caller's reason, callee's reason.
+/// Whether the table of pairs in the docs of `call` allows this, caller's reason first.
 pub(crate) fn may_pair(caller: &EndReason, callee: &EndReason) -> bool {
-    match (caller, callee) {
-        (HungUp, HungUp | ConnectionLost | ConnectFailed(_)) => true,
-        (Cancelled, Cancelled | Declined | Missed | HungUp | ConnectFailed(_)) => true,
-        (NoAnswer | Unreachable, Missed | Declined | Cancelled | ConnectFailed(_) | HungUp) => true,
-        (Declined, Declined | Elsewhere(_) | HungUp | ConnectFailed(_) | Missed) => true,
-        (Busy, Missed | Declined | ConnectFailed(_)) => true,
-        (Replaced { .. }, Replaced { .. } | Missed | Declined | HungUp | ConnectFailed(_)) => true,
-        (ConnectFailed(_), ConnectFailed(_) | Missed | Declined | Cancelled | ConnectionLost | HungUp) => {
-            true
-        }
-        (ConnectionLost, ConnectionLost | HungUp | ConnectFailed(_)) => true,
-        // The push went out, the invite never did.
-        (Offline | NotAllowed, Missed | Declined | ConnectFailed(_) | Cancelled) => true,
-        // A fault of one side: the other hears of it, or its own clock ends the call.
-        (Internal | Microphone(_) | Unsupported(_), _) | (_, Internal | Microphone(_) | Unsupported(_)) => {
-            true
-        }
-        _ => false,
-    }
+    is_fault(caller) || is_fault(callee) || pairs().contains(&(name(caller), name(callee)))
 }
 
-/// A device that did not win, whatever the caller reports.
+/// Whether it allows this for a device that did not win, whatever the caller reports.
 pub(crate) fn may_lose(reason: &EndReason) -> bool {
-    matches!(
-        reason,
-        Elsewhere(_)
-            | Missed
-            | Declined
-            | ConnectFailed(_)
-            | HungUp
-            | Internal
-            | Microphone(_)
-            | Unsupported(_)
-    )
+    is_fault(reason) || pairs().contains(&("a device that did not win".to_owned(), name(reason)))
+}
+
+/// A fault of one side: the other hears of it, or its own clock ends the call.
+fn is_fault(reason: &EndReason) -> bool {
+    matches!(reason, EndReason::Internal | EndReason::Microphone(_) | EndReason::Unsupported(_))
+}
+
+/// The table, read from the docs themselves.
+pub(crate) fn pairs() -> &'static BTreeSet<(String, String)> {
+    static PAIRS: OnceLock<BTreeSet<(String, String)>> = OnceLock::new();
+    PAIRS.get_or_init(|| {
+        let docs = include_str!("../../src/call/mod.rs");
+        let section = docs.split("# Pairs").nth(1).and_then(|rest| rest.split("\n//! # ").next()).unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1);
+        let split = |cell: &str| cell.split(", ").map(str::to_owned).collect::<Vec<_>>();
+        let mut pairs = BTreeSet::new();
+        for row in rows {
+            let mut cells = row.split(" | ");
+            let (callers, callees) = (split(cells.next().unwrap()), split(cells.next().unwrap()));
+            for caller in &callers {
+                pairs.extend(callees.iter().map(|callee| (caller.clone(), callee.clone())));
+            }
+        }
+        pairs
+    })
+}
+
+/// The name of a reason, without what it carries.
+pub(crate) fn name(reason: &EndReason) -> String {
+    let text = format!("{reason:?}");
+    text.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
