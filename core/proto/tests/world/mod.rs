@@ -20,8 +20,8 @@ use ringback_proto::call::{
     Admission, CallEvent, CallEventKind, Command, Dial, Input, Output, SignalingInput,
 };
 use ringback_proto::session::MediaEvent;
-use ringback_proto::signal::{Body, Envelope, Outgoing};
-use ringback_proto::{CallId, ConnId, DeviceId, Timestamp, UserId};
+use ringback_proto::signal::{Body, Envelope, Outgoing, Sender, To};
+use ringback_proto::{CallId, ConnId, DeviceId, MessageId, Timestamp, UserId};
 
 pub(crate) use coverage::Coverage;
 pub(crate) use engine::Engine;
@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) inputs: usize,
     pub(crate) violations: Vec<String>,
     pub(crate) trace: bool,
+    /// If set, every (phase, public state) that is ever seen.
+    pub(crate) seen: Option<BTreeSet<(String, String)>>,
     queue: BTreeMap<(Timestamp, u64), Happening>,
     order: u64,
 }
@@ -105,6 +107,7 @@ impl World {
             dialed_at: BTreeMap::new(),
             inputs: 0,
             violations: Vec::new(),
+            seen: None,
             trace: std::env::var_os("RINGBACK_TRACE").is_some(),
             queue: BTreeMap::new(),
             order: 0,
@@ -148,6 +151,20 @@ impl World {
     /// A command, now.
     pub(crate) fn command(&mut self, phone: usize, command: Command) {
         self.input(phone, Input::Command(command));
+    }
+
+    /// A message reaches a phone, made by hand.
+    pub(crate) fn forge(&mut self, to: usize, from: Sender, call: CallId, age: Option<Duration>, body: Body) {
+        let phone = &self.phones[to];
+        let envelope = Envelope {
+            id: MessageId::from_random(self.rng.bytes16()),
+            call,
+            ttl: Duration::from_secs(30),
+            from,
+            to: To { user: phone.user.clone(), device: Some(phone.device), instance: Some(phone.instance) },
+            body,
+        };
+        self.hear(to, envelope.body.kind(), call, age, &envelope.encode());
     }
 
     /// Lets time pass.
@@ -333,7 +350,10 @@ impl World {
             }
             match output {
                 Output::Send(outgoing) => self.send(phone, outgoing),
-                Output::Media(conn, command) => engine::command(self, phone, conn, command),
+                Output::Media(conn, command) => {
+                    self.phones[phone].told.push((conn, command.clone()));
+                    engine::command(self, phone, conn, command);
+                }
                 Output::Audio(plan) => {
                     self.phones[phone].set_plan(plan, &mut self.violations);
                     engine::flow_from(self, phone);
@@ -358,9 +378,20 @@ impl World {
                         self.violations.push(format!("{who}: a timer in the past after a drain (R2)"));
                     }
                     self.phones[phone].timer = at;
+                    self.note_states(phone);
                     return;
                 }
             }
+        }
+    }
+
+    fn note_states(&mut self, phone: usize) {
+        let Some(seen) = &mut self.seen else { return };
+        let phone = &self.phones[phone];
+        for call in phone.calls.snapshots() {
+            let state: String =
+                format!("{:?}", call.state).chars().take_while(char::is_ascii_alphanumeric).collect();
+            seen.insert((phone.phase(call.call).unwrap_or("none").to_owned(), state));
         }
     }
 

@@ -8,8 +8,9 @@ use ringback_proto::call::{
     Admission, AudioPlan, BusyPolicy, CallEvent, CallEventKind, CallState, Calls, CallsConfig, Command,
     Delivery, Direction, Input, Privacy,
 };
-use ringback_proto::signal::Outgoing;
-use ringback_proto::{CallId, DeviceId, EndReason, Instance, Timestamp, UserId};
+use ringback_proto::session::MediaCommand;
+use ringback_proto::signal::{Outgoing, Sender};
+use ringback_proto::{CallId, ConnId, DeviceId, EndReason, Instance, Timestamp, UserId};
 
 use super::{Act, Happening, Rng};
 
@@ -99,6 +100,8 @@ pub(crate) struct Phone {
     pub(crate) lost: BTreeSet<CallId>,
     pub(crate) accepted: BTreeSet<CallId>,
     pub(crate) sent: Vec<Outgoing>,
+    /// What the engine was told.
+    pub(crate) told: Vec<(ConnId, MediaCommand)>,
     pub(crate) ended_at: BTreeMap<CallId, Timestamp>,
     pub(crate) rang_at: BTreeMap<CallId, Timestamp>,
     pub(crate) missed: Vec<Happening>,
@@ -129,6 +132,7 @@ impl Phone {
             lost: BTreeSet::new(),
             accepted: BTreeSet::new(),
             sent: Vec::new(),
+            told: Vec::new(),
             ended_at: BTreeMap::new(),
             rang_at: BTreeMap::new(),
             missed: Vec::new(),
@@ -149,6 +153,16 @@ impl Phone {
         self.missed.clear();
     }
 
+    /// This phone, as a sender.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { user: self.user.clone(), device: self.device, instance: self.instance }
+    }
+
+    /// How often it sent this kind.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.sent.iter().filter(|outgoing| outgoing.kind == kind).count()
+    }
+
     pub(crate) fn name(&self) -> String {
         format!("{}{}", self.user, self.setup.device)
     }
@@ -167,11 +181,6 @@ impl Phone {
 
     pub(crate) fn reason(&self, call: CallId) -> Option<EndReason> {
         self.log(call).reason().cloned()
-    }
-
-    /// The kinds this phone sent, in order.
-    pub(crate) fn kinds(&self) -> Vec<&'static str> {
-        self.sent.iter().map(|outgoing| outgoing.kind).collect()
     }
 
     pub(crate) fn admission(&self, from: &UserId) -> Admission {
