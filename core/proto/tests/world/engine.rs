@@ -31,6 +31,8 @@ struct SimConn {
     local_round: u32,
     remote: Option<(usize, ConnId, u32)>,
     candidates: bool,
+    /// The other end of the path that works, or worked.
+    peer: Option<Key>,
     /// The round whose path works, or worked.
     path_round: Option<u32>,
     broken_round: Option<u32>,
@@ -115,12 +117,19 @@ impl Engine {
         paired.then_some((phone, conn))
     }
 
+    /// The other end of the path, if it is still there. A renegotiation under way leaves the path alone.
+    fn far_end(&self, key: Key) -> Option<Key> {
+        let far = self.conns.get(&key)?.peer?;
+        (self.conns.get(&far)?.peer == Some(key)).then_some(far)
+    }
+
     fn is_flowing(&self, key: Key) -> bool {
-        let Some(other) = self.other(key) else { return false };
-        let this = &self.conns[&key];
-        self.network_up
-            && this.broken_round != Some(this.local_round)
-            && self.conns[&other].broken_round != Some(this.local_round)
+        let Some(far) = self.far_end(key) else { return false };
+        let works = |end: Key| {
+            let conn = &self.conns[&end];
+            conn.path_round.is_some() && conn.path_round != conn.broken_round
+        };
+        self.network_up && works(key) && works(far)
     }
 }
 
@@ -176,7 +185,7 @@ pub(crate) fn command(world: &mut World, phone: usize, conn: ConnId, command: Me
 pub(crate) fn crash(world: &mut World, phone: usize) {
     let keys: Vec<Key> = world.engine.conns.keys().copied().filter(|key| key.0 == phone).collect();
     for key in keys {
-        let other = world.engine.other(key);
+        let other = world.engine.far_end(key);
         world.engine.conns.remove(&key);
         if let Some(other) = other {
             lose(world, other);
@@ -194,7 +203,7 @@ pub(crate) fn set_network(world: &mut World, up: bool, break_paths: bool) {
             resume(world, key);
         } else if world.engine.conns[&key].path_round.is_some() {
             if break_paths && let Some(this) = world.engine.conns.get_mut(&key) {
-                this.broken_round = Some(this.local_round);
+                this.broken_round = this.path_round;
             }
             lose(world, key);
             let after = world.rng.below(2_500);
@@ -210,7 +219,7 @@ pub(crate) fn flow_from(world: &mut World, phone: usize) {
     let keys: Vec<Key> = world.engine.conns.keys().copied().filter(|key| key.0 == phone).collect();
     for key in keys {
         send_sound(world, key);
-        if let Some(other) = world.engine.other(key) {
+        if let Some(other) = world.engine.far_end(key) {
             send_sound(world, other);
         }
     }
@@ -223,6 +232,7 @@ impl SimConn {
             local_round: 0,
             remote: None,
             candidates: false,
+            peer: None,
             path_round: None,
             broken_round: None,
             secured: false,
@@ -270,11 +280,12 @@ fn take(world: &mut World, key: Key, sdp: &str) {
 /// Both ends may have what they need: the path forms.
 fn pair(world: &mut World, key: Key) {
     let Some(other) = world.engine.other(key) else { return };
-    if !world.engine.is_flowing(key) {
+    if !world.engine.network_up {
         return;
     }
-    for end in [key, other] {
+    for (end, far) in [(key, other), (other, key)] {
         let Some(this) = world.engine.conns.get_mut(&end) else { return };
+        this.peer = Some(far);
         let round = this.local_round;
         if this.path_round == Some(round) {
             continue;
@@ -303,7 +314,7 @@ fn resume(world: &mut World, key: Key) {
 
 /// What this end sends arrives at the other, for the first time.
 fn send_sound(world: &mut World, key: Key) {
-    let Some(other) = world.engine.other(key) else { return };
+    let Some(other) = world.engine.far_end(key) else { return };
     let sends =
         world.phones[key.0].plan.legs.iter().any(|leg| leg.conn == key.1 && leg.send != LegSend::Nothing);
     let (this, far) = (&world.engine.conns[&key], &world.engine.conns[&other]);
@@ -314,7 +325,7 @@ fn send_sound(world: &mut World, key: Key) {
 }
 
 fn close(world: &mut World, key: Key) {
-    let other = world.engine.other(key);
+    let other = world.engine.far_end(key);
     world.engine.conns.remove(&key);
     let Some(other) = other else { return };
     if world.engine.network_up && world.engine.conns[&other].secured && world.rng.chance(90) {

@@ -72,7 +72,7 @@ fn judge_call(world: &World, call: CallId, wrong: &mut Vec<String>) {
             continue;
         }
         let (Some(theirs), Some(ours)) = (callee.reason(call), caller.reason(call)) else { continue };
-        if caller_lost {
+        if caller_lost || callee.ever_lost.contains(&call) {
             continue;
         }
         let fine = if winner.is_some() && !won { may_lose(&theirs) } else { may_pair(&ours, &theirs) };

@@ -98,6 +98,8 @@ pub(crate) struct Phone {
     pub(crate) logs: BTreeMap<CallId, Log>,
     /// Calls that a restart took from this phone.
     pub(crate) lost: BTreeSet<CallId>,
+    /// The same, also if they rang again afterwards: what this phone says of them is not the whole story.
+    pub(crate) ever_lost: BTreeSet<CallId>,
     pub(crate) accepted: BTreeSet<CallId>,
     pub(crate) sent: Vec<Outgoing>,
     /// What the engine was told.
@@ -130,6 +132,7 @@ impl Phone {
             plan: AudioPlan::default(),
             logs: BTreeMap::new(),
             lost: BTreeSet::new(),
+            ever_lost: BTreeSet::new(),
             accepted: BTreeSet::new(),
             sent: Vec::new(),
             told: Vec::new(),
@@ -142,6 +145,7 @@ impl Phone {
 
     /// The process dies and comes back.
     pub(crate) fn restart(&mut self, now: Timestamp, rng: &mut Rng) {
+        self.ever_lost.extend(self.logs.keys().copied());
         self.lost.extend(std::mem::take(&mut self.logs).into_keys());
         self.boot += 1;
         self.instance = Instance::from_random(rng.next());
