@@ -174,10 +174,9 @@ impl Facts {
                 self.check_promise(cx, Phase::Connecting(Connecting { talk, deadline }))
             }
             mut phase @ (Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_)) => {
-                if won && phase.peer() == Some(from) {
-                    if let Some(talk) = phase.talk_mut() {
-                        self.take_settled(talk, settled);
-                    }
+                let bound = phase.peer() == Some(from);
+                if let Some(talk) = phase.talk_mut().filter(|_| won && bound) {
+                    self.take_settled(talk, settled);
                 }
                 self.check_promise(cx, phase)
             }
