@@ -11,6 +11,8 @@ use crate::proto::MessageId;
 pub use crate::proto::call::StoredHow;
 pub use crate::proto::signal::{Outgoing, RefusedWhy, To};
 
+pub mod memory;
+
 /// A transport of envelopes.
 pub trait Signaling: Send + Sync + 'static {
     /// Takes a message. `Ok` says "accepted", not "delivered".
