@@ -39,7 +39,7 @@ impl Steering {
             State::Steady if over_us < -START_US => State::Expanding,
             State::Accelerating if over_us < STOP_US => State::Steady,
             State::Expanding if over_us > -STOP_US => State::Steady,
-            state => state,
+            state @ (State::Steady | State::Accelerating | State::Expanding) => state,
         };
         let fast = over_us > FAST_US;
         if self.since < PAUSE && !fast {

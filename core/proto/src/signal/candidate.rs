@@ -191,27 +191,21 @@ pub fn check_candidate(text: &str, scope: CandidateScope) -> Result<CandidateFac
 
 /// Takes out of a candidate of ours what the peer need not know: the related address becomes `0.0.0.0`, port 0.
 ///
-/// A candidate that is not of type host gets the pair even if the engine left it out (RFC 8839 section 5.1 demands it).
-/// Other text comes back as it is.
+/// A candidate that is not of type host gets the pair even if the engine left it out (RFC 8839 section 5.1 demands
+/// it), one of type host loses it. Text that is no candidate comes back as it is. Cleaning twice changes nothing.
 pub fn clean_local_candidate(text: &str) -> String {
-    let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let Some(typ) = words.iter().position(|word| *word == "typ") else {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let kind = words.iter().position(|word| *word == "typ").map(|typ| typ + 1);
+    let Some((kind, start)) = kind.and_then(|kind| Some((*words.get(kind)?, words.get(..=kind)?))) else {
         return text.to_owned();
     };
-    for (name, value) in [("raddr", "0.0.0.0"), ("rport", "0")] {
-        for at in typ..words.len().saturating_sub(1) {
-            if words[at] == name {
-                words[at + 1] = value;
-            }
-        }
+    let mut clean = start.to_vec();
+    if kind != CandidateKind::Host.name() {
+        clean.extend(["raddr", "0.0.0.0", "rport", "0"]);
     }
-    let related = words[typ..].contains(&"raddr");
-    let host = words.get(typ + 1).is_none_or(|kind| *kind == CandidateKind::Host.name());
-    if !host && !related {
-        let after_kind = typ + 2;
-        words.splice(after_kind..after_kind, ["raddr", "0.0.0.0", "rport", "0"]);
-    }
-    words.join(" ")
+    let extensions = words[start.len()..].chunks(2).filter(|pair| !matches!(pair[0], "raddr" | "rport"));
+    clean.extend(extensions.flatten());
+    clean.join(" ")
 }
 
 /// Whether RFC 8839 section 5.1 allows the byte in a foundation, a ufrag or a password.

@@ -94,7 +94,8 @@ impl<'a> Reader<'a> {
     /// A permanent session, as RFC 3264 section 5 asks; other times mean nothing here.
     fn take_timing(&mut self, value: &str) -> Option<()> {
         let (start, stop) = value.split_once(' ')?;
-        (decimal(start, u64::MAX)?, decimal(stop, u64::MAX)?);
+        decimal(start, u64::MAX)?;
+        decimal(stop, u64::MAX)?;
         if self.timing || !self.sections.is_empty() {
             return None;
         }
