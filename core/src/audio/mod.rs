@@ -54,3 +54,18 @@ pub use tones::TonePlan;
 pub const RATE_HZ: u32 = 48_000;
 /// Samples of a tick: 10 ms.
 pub const FRAME: usize = 480;
+
+/// The sound devices of this machine; without the feature `cpal` there are none, and opening them says so.
+pub fn default_devices() -> std::sync::Arc<dyn AudioDevices> {
+    #[cfg(feature = "cpal")]
+    {
+        std::sync::Arc::new(cpal::CpalDevices::new())
+    }
+    #[cfg(not(feature = "cpal"))]
+    {
+        std::sync::Arc::new(ClockedDevices::new(
+            CaptureFrom::Failing(DeviceError::NoDevice),
+            PlaybackTo::Failing(DeviceError::NoDevice),
+        ))
+    }
+}
