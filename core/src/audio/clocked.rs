@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::BoxFuture;
 use crate::audio::device::{
-    AudioDevice, AudioDeviceId, AudioDevices, CaptureEnd, DeviceChoice, DeviceError, DeviceKind, DeviceReport,
-    OpenDevice, PlaybackEnd, Reports, Sink, Source,
+    AudioDevice, AudioDeviceId, AudioDevices, CaptureEnd, DeviceChoice, DeviceError, DeviceKind,
+    DeviceReport, OpenDevice, PlaybackEnd, Reports, Sink, Source,
 };
 use crate::audio::file::{WavSink, WavSource};
 use crate::audio::synthetic::{NullSink, SilenceSource, ToneSource};
@@ -67,7 +67,9 @@ impl ClockedDevices {
     fn source(&self) -> Result<Box<dyn Source>, DeviceError> {
         Ok(match &self.capture {
             CaptureFrom::Wav { path, repeat } => Box::new(WavSource::open(path, *repeat)?),
-            CaptureFrom::Tone { frequency_hz, level_dbfs } => Box::new(ToneSource::new(*frequency_hz, *level_dbfs)),
+            CaptureFrom::Tone { frequency_hz, level_dbfs } => {
+                Box::new(ToneSource::new(*frequency_hz, *level_dbfs))
+            }
             CaptureFrom::Silence => Box::new(SilenceSource),
             CaptureFrom::Tap(port) => Box::new(port.open()?),
             CaptureFrom::Failing(error) => return Err(error.clone()),

@@ -1,12 +1,13 @@
 //! Opus (RFC 6716, RFC 7587): 20 ms frames at 48 kHz mono.
 
 use bytes::Bytes;
-use opus::{Application, Bitrate, Channels};
+use opus::{Application, Bitrate, Channels, Signal};
 
 use crate::audio::RATE_HZ;
+use crate::proto::playout::{FrameDecoder, Undecodable};
 
 /// Samples of a 20 ms frame.
-pub const CODEC_FRAME: usize = 960;
+pub(super) const CODEC_FRAME: usize = 960;
 
 /// How we encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,8 @@ impl Encoder {
         let bitrate = config.bitrate_bps.clamp(6_000, 128_000);
         inner.set_bitrate(Bitrate::Bits(i32::try_from(bitrate).unwrap_or(32_000)))?;
         inner.set_complexity(i32::from(config.complexity.min(10)))?;
+        // Only the voice coder of Opus carries redundancy: keep to it, whatever is said.
+        inner.set_signal(Signal::Voice)?;
         inner.set_inband_fec(config.fec)?;
         inner.set_dtx(config.dtx)?;
         inner.set_vbr(!config.constant_bitrate)?;
@@ -94,33 +97,35 @@ impl Decoder {
     pub(super) fn new() -> Result<Self, CodecError> {
         Ok(Self { inner: opus::Decoder::new(RATE_HZ, Channels::Mono)? })
     }
+}
 
-    /// Forgets what was decoded.
-    pub(super) fn reset(&mut self) {
-        // Cannot fail on a decoder that exists; a decoder that was not reset still decodes.
-        let _ = self.inner.reset_state();
-    }
-
-    /// Decodes a packet into `out` and returns the number of samples; `None` if it is no Opus packet or too long.
-    pub(super) fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Option<usize> {
+impl FrameDecoder for Decoder {
+    fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Result<(), Undecodable> {
         // An empty packet would ask libopus for concealment.
         if packet.is_empty() {
-            return None;
+            return Err(Undecodable);
         }
-        self.inner.decode_float(packet, out, false).ok()
+        self.run(packet, out, false)
     }
 
-    /// Recovers the frame before `packet` from its redundancy, or conceals it if there is none.
-    pub(super) fn recover(&mut self, packet: &[u8], out: &mut [f32]) -> Option<usize> {
-        if packet.is_empty() {
-            return self.conceal(out);
+    fn recover(&mut self, next: &[u8], out: &mut [f32]) -> Result<(), Undecodable> {
+        if next.is_empty() {
+            return Err(Undecodable);
         }
-        self.inner.decode_float(packet, out, true).ok()
+        self.run(next, out, true)
     }
 
-    /// Makes up `out.len()` samples, a multiple of 2.5 ms.
-    pub(super) fn conceal(&mut self, out: &mut [f32]) -> Option<usize> {
-        self.inner.decode_float(&[], out, false).ok()
+    fn conceal(&mut self, out: &mut [f32]) -> Result<(), Undecodable> {
+        self.run(&[], out, false)
+    }
+}
+
+impl Decoder {
+    fn run(&mut self, packet: &[u8], out: &mut [f32], fec: bool) -> Result<(), Undecodable> {
+        match self.inner.decode_float(packet, out, fec) {
+            Ok(samples) if samples == out.len() => Ok(()),
+            Ok(_) | Err(_) => Err(Undecodable),
+        }
     }
 }
 
@@ -140,8 +145,6 @@ impl From<opus::Error> for CodecError {
 
 /// RFC 6716 section 3.2.1: no frame is longer than 1,275 bytes.
 const LARGEST_PACKET: usize = 1_275;
-/// Samples of the longest packet, 120 ms (RFC 6716 section 2.1.4).
-pub(super) const LONGEST_DECODED: usize = 5_760;
 
 #[cfg(test)]
 mod tests {
@@ -158,30 +161,31 @@ mod tests {
 
     #[test]
     fn a_lost_frame_is_recovered_from_the_next_packet() {
-        let mut encoder = Encoder::new(&EncoderConfig { initial_loss_percent: 20, ..Default::default() }).unwrap();
+        let mut encoder =
+            Encoder::new(&EncoderConfig { initial_loss_percent: 20, ..Default::default() }).unwrap();
         let mut decoder = Decoder::new().unwrap();
         let packets: Vec<Bytes> = (0..20).map(|n| encoder.encode(&tone(n * CODEC_FRAME)).unwrap()).collect();
-        let mut out = [0.0; LONGEST_DECODED];
+        let mut out = [0.0; CODEC_FRAME];
         for packet in &packets[..15] {
-            assert_eq!(decoder.decode(packet, &mut out), Some(CODEC_FRAME));
+            assert_eq!(decoder.decode(packet, &mut out), Ok(()));
         }
-        assert_eq!(decoder.recover(&packets[16], &mut out[..CODEC_FRAME]), Some(CODEC_FRAME));
-        assert!(power(&out[..CODEC_FRAME]) > 0.02);
-        assert_eq!(decoder.decode(&packets[16], &mut out), Some(CODEC_FRAME));
+        assert_eq!(decoder.recover(&packets[16], &mut out), Ok(()));
+        assert!(power(&out) > 0.02);
+        assert_eq!(decoder.decode(&packets[16], &mut out), Ok(()));
     }
 
     #[test]
     fn rubbish_from_the_wire_is_refused_and_changes_nothing() {
         let mut decoder = Decoder::new().unwrap();
-        let mut out = [0.0; LONGEST_DECODED];
-        assert_eq!(decoder.decode(&[], &mut out), None);
-        assert_eq!(decoder.decode(&[0xff; 3], &mut out), None);
+        let mut out = [0.0; CODEC_FRAME];
+        assert_eq!(decoder.decode(&[], &mut out), Err(Undecodable));
+        assert_eq!(decoder.decode(&[0xff; 3], &mut out), Err(Undecodable));
         for length in 1..200 {
             let bytes: Vec<u8> = (0..length).map(|n| (n * 37 + length) as u8).collect();
             let _ = decoder.decode(&bytes, &mut out);
         }
         let packet = Encoder::new(&EncoderConfig::default()).unwrap().encode(&tone(0)).unwrap();
-        assert_eq!(decoder.decode(&packet, &mut out), Some(CODEC_FRAME));
+        assert_eq!(decoder.decode(&packet, &mut out), Ok(()));
     }
 
     #[test]

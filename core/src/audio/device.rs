@@ -114,7 +114,9 @@ impl DeviceError {
     /// What call control says of a microphone that failed like this.
     pub fn as_microphone_failure(&self) -> MicrophoneFailure {
         match self {
-            DeviceError::Denied | DeviceError::File(io::ErrorKind::PermissionDenied) => MicrophoneFailure::Denied,
+            DeviceError::Denied | DeviceError::File(io::ErrorKind::PermissionDenied) => {
+                MicrophoneFailure::Denied
+            }
             DeviceError::InUse => MicrophoneFailure::InUse,
             DeviceError::NoDevice
             | DeviceError::UnknownDevice(_)

@@ -58,16 +58,16 @@ impl Margin {
         self.samples
     }
 
-    /// Samples came too late: 2.5 ms more, up to 40 ms.
+    /// Samples came too late: 5 ms more, up to 40 ms. Twice is enough when the callback drifts across our tick.
     pub(super) fn late(&mut self) {
-        self.samples = (self.samples + self.step).min(16 * self.step);
+        self.samples = (self.samples + 2 * self.step).min(16 * self.step);
         self.calm_ticks = 0;
     }
 
-    /// A tick without trouble: after 20 s of them a step less, never below the first.
+    /// A tick without trouble: after a minute of them 2.5 ms less, never below the first.
     pub(super) fn calm(&mut self) {
         self.calm_ticks += 1;
-        if self.calm_ticks == 2_000 {
+        if self.calm_ticks == 6_000 {
             self.calm_ticks = 0;
             self.samples = (self.samples - self.step).max(self.step);
         }

@@ -218,7 +218,8 @@ impl Engine {
             Some(PlaybackEnd::Ring(ring)) => ring.waiting(),
             Some(PlaybackEnd::Clocked(_)) | None => 0,
         };
-        let heard_at = now + std::time::Duration::from_micros(waiting as u64 * 1_000_000 / u64::from(RATE_HZ));
+        let heard_at =
+            now + std::time::Duration::from_micros(waiting as u64 * 1_000_000 / u64::from(RATE_HZ));
         let mut mix = [0.0; FRAME];
         for (conn, leg) in &mut self.legs {
             if leg.play_into(&mut mix, now, self.levels) {

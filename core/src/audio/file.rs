@@ -36,8 +36,8 @@ impl WavSource {
         if spec.channels == 0 || !(4_000..=384_000).contains(&spec.sample_rate) {
             return Err(DeviceError::NotWav);
         }
-        let resampling =
-            (spec.sample_rate != RATE_HZ).then(|| Resampling::new(spec.sample_rate, RATE_HZ, FixedAsync::Output));
+        let resampling = (spec.sample_rate != RATE_HZ)
+            .then(|| Resampling::new(spec.sample_rate, RATE_HZ, FixedAsync::Output));
         let longest = resampling.as_ref().map_or(FRAME, Resampling::largest_input);
         Ok(Self { reader, spec, resampling, input: vec![0.0; longest], repeat, ended: false })
     }
@@ -95,8 +95,12 @@ impl WavSink {
     /// # Errors
     /// [`DeviceError::File`] if it cannot be written.
     pub fn create(path: &Path) -> Result<Self, DeviceError> {
-        let spec =
-            WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        let spec = WavSpec {
+            channels: 1,
+            sample_rate: RATE_HZ,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
         let mut writer = WavWriter::create(path, spec).map_err(as_device_error)?;
         writer.flush().map_err(as_device_error)?;
         Ok(Self { writer, unflushed: 0 })

@@ -20,7 +20,7 @@ use crate::audio::level::level_dbov;
 use crate::media::link::{EncodedFrame, ReceivedFrame, SoundLink};
 use crate::proto::Timestamp;
 use crate::proto::call::{AudioLeg, LegSend};
-use crate::proto::playout::{Counters, Packet, Playout};
+use crate::proto::playout::{Counters, Packet, Playout, PlayoutConfig};
 
 /// The counters of one connection's sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,7 +55,7 @@ pub(super) struct Leg {
     link: SoundLink,
     plan: Option<AudioLeg>,
     outgoing: Outgoing,
-    playout: Playout<Decoder>,
+    playout: Playout<Bytes, Decoder>,
     /// The playout's clock starts here.
     epoch: Instant,
     first_sound: bool,
@@ -78,7 +78,7 @@ impl Leg {
             link,
             plan: None,
             outgoing: Outgoing { elapsed: 0, silent_frames: Some(0) },
-            playout: Playout::new(Decoder::new()?),
+            playout: Playout::new(PlayoutConfig::default(), Decoder::new()?),
             epoch: now,
             first_sound: false,
             loudest: None,
@@ -95,7 +95,6 @@ impl Leg {
         if self.plays() && !played {
             // What waited since before is stale but for its end, which saves the first word after Accept.
             self.discard(|at| now.saturating_duration_since(at) > STALE);
-            self.playout.reset();
         }
         self.sends() == LegSend::Microphone && !spoke
     }
@@ -172,7 +171,7 @@ impl Leg {
             self.playout.insert(Packet { sequence, timestamp, arrival, payload });
         }
         let mut sound = [0.0; FRAME];
-        self.playout.pull(self.timestamp(now), &mut sound);
+        self.playout.fill(self.timestamp(now), &mut sound);
         for (sum, sample) in mix.iter_mut().zip(&sound) {
             *sum += sample;
         }

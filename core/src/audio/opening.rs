@@ -45,7 +45,11 @@ impl<End> Opening<End> {
     }
 
     /// Opens or closes; `open` starts the opening.
-    pub(super) fn set_open(&mut self, wanted: bool, open: impl FnOnce(&DeviceChoice, Reports<End>) -> OpenDevice) {
+    pub(super) fn set_open(
+        &mut self,
+        wanted: bool,
+        open: impl FnOnce(&DeviceChoice, Reports<End>) -> OpenDevice,
+    ) {
         match (&self.state, wanted) {
             (State::Closed, true) => {
                 let (reports, rx) = Reports::channel();

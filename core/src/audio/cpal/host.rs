@@ -44,7 +44,12 @@ impl Backend {
             let name = device.description().map_or_else(|_| id.0.clone(), |d| d.name().to_owned());
             if device.supports_input() && !id.0.ends_with(".monitor") {
                 let is_default = defaults[0].as_ref() == Some(&id);
-                devices.push(AudioDevice { id: id.clone(), name: name.clone(), kind: DeviceKind::Capture, is_default });
+                devices.push(AudioDevice {
+                    id: id.clone(),
+                    name: name.clone(),
+                    kind: DeviceKind::Capture,
+                    is_default,
+                });
             }
             if device.supports_output() {
                 let is_default = defaults[1].as_ref() == Some(&id);
@@ -62,9 +67,10 @@ impl Backend {
         or_default: bool,
     ) -> Result<(Device, AudioDeviceId), DeviceError> {
         let DeviceChoice::Id(id) = choice else { return self.default_device(kind) };
-        let chosen = self.host.devices().map_err(|e| device_error(&e))?.find(|device| {
-            device.id().is_ok_and(|own| own.to_string() == id.0) && supports(device, kind)
-        });
+        let chosen =
+            self.host.devices().map_err(|e| device_error(&e))?.find(|device| {
+                device.id().is_ok_and(|own| own.to_string() == id.0) && supports(device, kind)
+            });
         match chosen {
             Some(device) => Ok((device, id.clone())),
             None if or_default => self.default_device(kind),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ::cpal::traits::{DeviceTrait, StreamTrait};
 use ::cpal::{
-    BufferSize, Data, Device, SampleFormat, Stream, StreamConfig, SupportedStreamConfig, SupportedStreamConfigRange,
+    BufferSize, Data, Device, SampleFormat, Stream, StreamConfig, SupportedStreamConfig,
+    SupportedStreamConfigRange,
 };
 
 use super::host::{ANSWER_WITHIN, device_error};
@@ -49,7 +50,8 @@ impl Direction for Capture {
 
     fn build(device: &Device) -> Result<(Running, CaptureEnd), DeviceError> {
         let ranges = device.supported_input_configs().map_err(|e| device_error(&e))?;
-        let format = choose_format(ranges, || device.default_input_config().ok()).ok_or(DeviceError::Unsupported)?;
+        let format =
+            choose_format(ranges, || device.default_input_config().ok()).ok_or(DeviceError::Unsupported)?;
         with_either_buffer(&format, |config| {
             let (mut callback, ring) = capture_ring(config.sample_rate, config.channels);
             let counters = ring.counters().clone();
@@ -72,7 +74,8 @@ impl Direction for Playback {
 
     fn build(device: &Device) -> Result<(Running, PlaybackEnd), DeviceError> {
         let ranges = device.supported_output_configs().map_err(|e| device_error(&e))?;
-        let format = choose_format(ranges, || device.default_output_config().ok()).ok_or(DeviceError::Unsupported)?;
+        let format =
+            choose_format(ranges, || device.default_output_config().ok()).ok_or(DeviceError::Unsupported)?;
         with_either_buffer(&format, |config| {
             let (mut callback, ring) = playback_ring(config.sample_rate, config.channels);
             let counters = ring.counters().clone();

@@ -135,9 +135,13 @@ impl<D: Direction> Supervisor<D> {
     /// Whether another device than the open one should be used now.
     fn belongs_elsewhere(&self, open: &Open) -> bool {
         match self.choice {
-            DeviceChoice::Default => open.backend.default_id(D::KIND).is_some_and(|default| default != open.id),
+            DeviceChoice::Default => {
+                open.backend.default_id(D::KIND).is_some_and(|default| default != open.id)
+            }
             // The default stands in for the chosen one: is that back?
-            DeviceChoice::Id(ref id) if *id != open.id => open.backend.find(D::KIND, &self.choice, false).is_ok(),
+            DeviceChoice::Id(ref id) if *id != open.id => {
+                open.backend.find(D::KIND, &self.choice, false).is_ok()
+            }
             DeviceChoice::Id(_) => false,
         }
     }
