@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::session::{MediaCommand, MediaEvent};
 use crate::signal::{Outgoing, RefusedWhy};
 use crate::{CallId, ConnId, DeviceId, End, Instance, MessageId, MicrophoneFailure, Timestamp, UserId};
@@ -28,6 +30,8 @@ pub struct CallsConfig {
     pub privacy: Privacy,
     /// The transport offers the durable lane: receipts, a second road (Supabase durable mode). Default false.
     pub durable: bool,
+    /// Loopback addresses of a peer are taken: both ends are on this machine. Default false.
+    pub local_demo: bool,
 }
 
 /// What happens to an incoming call while another is under way.
@@ -122,7 +126,8 @@ pub struct Dial {
 }
 
 /// When the caller sends its offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallOrder {
     /// With the invite. The default, and the fastest.
     #[default]
@@ -384,6 +389,9 @@ pub enum VerbError {
     /// Messages go over an answered call only.
     #[error("the call is not answered yet")]
     NotAnswered,
+    /// 64 messages of this call wait for the peer already.
+    #[error("too many messages wait for the peer: try again when some have gone")]
+    Backlog,
     /// The phone is closed.
     #[error("the phone is closed")]
     Closed,

@@ -77,6 +77,11 @@ pub struct LocalCandidate {
 /// What a connection reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaEvent {
+    /// The connection exists, with this certificate: the first event after [`MediaCommand::Open`].
+    Opened {
+        /// SHA-256 of the certificate, the same for all connections of a call.
+        fingerprint: [u8; 32],
+    },
     /// Our offer is the local description; gathering goes on.
     OfferReady {
         /// The round that asked for it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{CallId, DeviceId, Instance, MessageId, UserId};
 
 /// A message to hand to the transport. Adapters route by the fields and need not parse `text`.
@@ -22,13 +24,15 @@ pub struct Outgoing {
 }
 
 /// Whom a message is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct To {
     /// The user.
     pub user: UserId,
     /// One device; `None`: all of them.
+    #[serde(default)]
     pub device: Option<DeviceId>,
     /// One instance; `None`: whichever runs.
+    #[serde(default)]
     pub instance: Option<Instance>,
 }
 

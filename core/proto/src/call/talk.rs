@@ -1,0 +1,234 @@
+//! An answered call: negotiation, candidates, what the peer sends, the app's bytes, the hang-up.
+//!
+//! From here on only the exact other end is heard: user, device and instance (R15).
+
+use super::CallEventKind;
+use super::context::Context;
+use super::facts::Facts;
+use super::phase::Phase;
+use super::ring::is_same_device;
+use crate::session::MediaEvent;
+use crate::signal::{Candidates, MediaState, Message, Negotiate, Sender, wire_reason};
+use crate::{By, ConnId, End, MessageId};
+
+impl Facts {
+    /// The engine reports something about a connection of this call.
+    pub(super) fn on_media_event(
+        &mut self,
+        cx: &mut Context,
+        mut phase: Phase,
+        conn: ConnId,
+        event: MediaEvent,
+    ) -> Phase {
+        match &mut phase {
+            Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Answering(_)
+            | Phase::Connecting(_)
+            | Phase::Connected(_)
+            | Phase::Reconnecting(_) => {
+                if let Some(session) = phase.session_mut() {
+                    session.handle_event(&mut cx.env, conn, event);
+                }
+            }
+            Phase::Announced(_) | Phase::Ringing(_) | Phase::Ended(_) => {}
+        }
+        phase
+    }
+
+    /// The network of this device changed.
+    pub(super) fn on_network_change(&mut self, cx: &Context, mut phase: Phase) -> Phase {
+        match &mut phase {
+            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                if let Some(session) = phase.session_mut() {
+                    session.handle_network_change(cx.now());
+                }
+            }
+            Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Announced(_)
+            | Phase::Ringing(_)
+            | Phase::Ended(_) => {}
+        }
+        phase
+    }
+
+    /// A list of the peer's candidates. One addressed to all devices is not acknowledged.
+    pub(super) fn on_candidates(
+        &mut self,
+        cx: &mut Context,
+        mut phase: Phase,
+        from: &Sender,
+        id: MessageId,
+        list: Candidates,
+        to_all: bool,
+    ) -> Phase {
+        if phase.peer() != Some(from) {
+            return phase;
+        }
+        let taken = match &mut phase {
+            Phase::Ringing(ringing) => {
+                let newer =
+                    ringing.later.as_ref().is_none_or(|have| have.candidates.len() <= list.candidates.len());
+                if newer {
+                    ringing.later = Some(list);
+                }
+                true
+            }
+            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                phase.session_mut().is_some_and(|session| session.handle_candidates(&list))
+            }
+            Phase::Preparing(_) | Phase::Dialing(_) | Phase::Announced(_) | Phase::Ended(_) => false,
+        };
+        if taken && !to_all {
+            cx.ack(self.id, from, id);
+        }
+        phase
+    }
+
+    /// A step of media negotiation.
+    pub(super) fn on_negotiate(
+        &mut self,
+        cx: &mut Context,
+        mut phase: Phase,
+        from: &Sender,
+        step: Negotiate,
+    ) -> Phase {
+        if phase.peer() != Some(from) {
+            return phase;
+        }
+        match &mut phase {
+            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                if let Some(session) = phase.session_mut() {
+                    session.handle_negotiate(&mut cx.env, step);
+                }
+            }
+            Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Announced(_)
+            | Phase::Ringing(_)
+            | Phase::Ended(_) => {}
+        }
+        phase
+    }
+
+    /// What the peer sends changed; the last revision wins.
+    pub(super) fn on_media_state(
+        &mut self,
+        cx: &mut Context,
+        mut phase: Phase,
+        from: &Sender,
+        id: MessageId,
+        state: MediaState,
+    ) -> Phase {
+        if phase.peer() != Some(from) {
+            return phase;
+        }
+        match &mut phase {
+            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                cx.ack(self.id, from, id);
+                if state.revision <= self.peer_media.revision {
+                    return phase;
+                }
+                self.peer_media = state;
+                let MediaState { muted, held, recording, .. } = state;
+                cx.event(self.id, CallEventKind::PeerMedia { muted, held, recording });
+                if let Some(session) = phase.session_mut() {
+                    session.set_quiet(self.is_quiet());
+                }
+            }
+            Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Announced(_)
+            | Phase::Ringing(_)
+            | Phase::Ended(_) => {}
+        }
+        phase
+    }
+
+    /// The app's bytes, applied once.
+    pub(super) fn on_app_message(
+        &mut self,
+        cx: &mut Context,
+        phase: Phase,
+        from: &Sender,
+        id: MessageId,
+        message: Message,
+    ) -> Phase {
+        if phase.peer() != Some(from) {
+            return phase;
+        }
+        match &phase {
+            Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                cx.ack(self.id, from, id);
+                if self.seen.contains(&id) {
+                    return phase;
+                }
+                if self.seen.len() == SEEN {
+                    self.seen.pop_front();
+                }
+                self.seen.push_back(id);
+                cx.event(self.id, CallEventKind::Message(message.data));
+            }
+            // Not yet: the sender repeats it.
+            Phase::Answering(_)
+            | Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Announced(_)
+            | Phase::Ringing(_)
+            | Phase::Ended(_) => {}
+        }
+        phase
+    }
+
+    /// The other side hung up. Before we took an answer, that of a callee device is a decline.
+    pub(super) fn on_hangup(
+        &mut self,
+        cx: &mut Context,
+        phase: Phase,
+        from: &Sender,
+        id: MessageId,
+        reason: &str,
+    ) -> Phase {
+        match phase {
+            Phase::Dialing(dialing) => {
+                cx.ack(self.id, from, id);
+                self.on_early_hangup(cx, dialing, reason)
+            }
+            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                cx.ack(self.id, from, id);
+                if phase
+                    .peer()
+                    .is_some_and(|peer| is_same_device(peer, from) && peer.instance == from.instance)
+                {
+                    return self.end_quietly(cx, phase, End { reason: wire_reason(reason), by: By::Remote });
+                }
+                phase
+            }
+            Phase::Ended(_) => {
+                cx.ack(self.id, from, id);
+                phase
+            }
+            phase @ (Phase::Preparing(_) | Phase::Announced(_) | Phase::Ringing(_)) => phase,
+        }
+    }
+
+    /// One of our messages was received.
+    pub(super) fn on_ack(&mut self, phase: Phase, from: &Sender, of: MessageId) -> Phase {
+        match &phase {
+            Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Announced(_)
+            | Phase::Ringing(_)
+            | Phase::Answering(_)
+            | Phase::Connecting(_)
+            | Phase::Connected(_)
+            | Phase::Reconnecting(_)
+            | Phase::Ended(_) => self.outbox.prove(of, from),
+        }
+        phase
+    }
+}
+
+/// App messages remembered against duplicates: a sender has 64 of them under way at most.
+const SEEN: usize = 256;
