@@ -151,16 +151,15 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
         };
         let slot = Slot { sequence, position, facts, payload: packet.payload };
         if let Stage::Playing(cursor) = &mut self.stage
-            && sequence <= cursor.sequence
+            && (sequence <= cursor.sequence || position < cursor.position)
         {
-            let late = cursor.take_missing(sequence);
-            if late {
-                // It tells how long packets take, as those do that come in time.
-                self.delay.observe(packet.arrival, position);
-                self.counters.lost = self.counters.lost.saturating_sub(1);
-                return Inserted::Late;
+            if !cursor.take_missing(sequence) {
+                return Inserted::Duplicate;
             }
-            return Inserted::Duplicate;
+            // It tells how long packets take, as those do that come in time.
+            self.delay.observe(packet.arrival, position);
+            self.counters.lost = self.counters.lost.saturating_sub(1);
+            return Inserted::Late;
         }
         if self.store.is_full() {
             // A flood: keep what is newest.
@@ -238,20 +237,20 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             return self.take_front(now, target_us);
         }
         let gap = u32::try_from(gap).unwrap_or(u32::MAX);
-        if front.facts.has_fec && gap <= front.facts.samples.min(MAX_COPY) {
+        let copy = gap.min(front.facts.samples).min(MAX_COPY);
+        let soon = self.delay.delay_us(now, front.position) + samples_us(i64::from(copy)) >= target_us;
+        if front.facts.has_fec && (copy == gap || (cursor.starved && soon)) {
             let next = front.payload.clone();
-            cursor.pass(front.sequence - 1, front.position, &mut self.counters);
-            cursor.starved = false;
-            self.counters.recovered += 1;
-            self.counters.lost = self.counters.lost.saturating_sub(1);
-            cursor.missing &= !1;
-            return Pull::Recover { next, samples: gap.next_multiple_of(SMALLEST_STEP) };
+            cursor.recover(front.sequence, front.position, &mut self.counters);
+            return Pull::Recover { next, samples: copy.next_multiple_of(SMALLEST_STEP) };
         }
         if cursor.starved {
             return cursor.conceal(STEP, &mut self.counters);
         }
         let samples = gap.min(cursor.frame).next_multiple_of(SMALLEST_STEP);
-        cursor.position += i64::from(samples);
+        let position = cursor.position + i64::from(samples);
+        let passed = if gap <= samples { front.sequence - 1 } else { cursor.sequence + 1 };
+        cursor.pass(passed.min(front.sequence - 1), position, &mut self.counters);
         cursor.conceal(samples, &mut self.counters)
     }
 
@@ -328,6 +327,16 @@ impl Cursor {
         counters.lost += passed.unsigned_abs();
         self.sequence = self.sequence.max(sequence);
         self.position = self.position.max(position);
+    }
+
+    /// The frame before `sequence` is restored from the copy in it, whatever else is missing.
+    fn recover(&mut self, sequence: i64, position: i64, counters: &mut Counters) {
+        self.pass(sequence - 1, position, counters);
+        self.missing &= !1;
+        self.starved = false;
+        self.concealed = 0;
+        counters.lost = counters.lost.saturating_sub(1);
+        counters.recovered += 1;
     }
 
     /// Whether the packet had not come when its turn was over; it counts as come from now on.

@@ -40,3 +40,6 @@ pub use counters::Counters;
 pub use order::{Inserted, Pull, Ramp, Stretch};
 pub use packet::Packet;
 pub use player::{FrameDecoder, Playout, Undecodable};
+
+#[cfg(test)]
+mod tests;
