@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::delay::{DelayEstimator, samples_us};
-use super::order::{Inserted, Pull, Ramp};
+use super::cursor::Cursor;
+use super::delay::{DelayEstimator, duration, samples_us};
+use super::order::{Inserted, Pull};
 use super::packet::{OpusFacts, Packet};
 use super::steer::Steering;
 use super::store::{Placed, Slot, Store};
@@ -53,24 +54,6 @@ enum Stage {
     /// Nothing is played until the first packet has waited for the target delay.
     Filling,
     Playing(Cursor),
-}
-
-/// The place of the next sample to be played.
-#[derive(Debug, Clone)]
-struct Cursor {
-    position: i64,
-    /// The newest packet whose turn is over.
-    sequence: i64,
-    /// Of the 64 packets up to `sequence`, lowest bit newest: it had not come.
-    missing: u64,
-    /// The length of the packet played last.
-    frame: u32,
-    /// The sender said that it falls silent, or left holes on purpose.
-    pausing: bool,
-    /// Samples made up since the last real one.
-    concealed: u32,
-    /// The last pull found nothing at all.
-    starved: bool,
 }
 
 impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
@@ -305,74 +288,6 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
     }
 }
 
-impl Cursor {
-    fn before<P>(slot: &Slot<P>) -> Self {
-        Self {
-            position: slot.position,
-            sequence: slot.sequence - 1,
-            missing: 0,
-            frame: slot.facts.samples,
-            pausing: false,
-            concealed: 0,
-            starved: false,
-        }
-    }
-
-    /// Everything up to `sequence` has had its turn; what did not come counts as lost until it does.
-    fn pass(&mut self, sequence: i64, position: i64, counters: &mut Counters) {
-        let passed = (sequence - self.sequence).clamp(0, MAX_PASSED);
-        for _ in 0..passed {
-            self.missing = self.missing << 1 | 1;
-        }
-        counters.lost += passed.unsigned_abs();
-        self.sequence = self.sequence.max(sequence);
-        self.position = self.position.max(position);
-    }
-
-    /// The frame before `sequence` is restored from the copy in it, whatever else is missing.
-    fn recover(&mut self, sequence: i64, position: i64, counters: &mut Counters) {
-        self.pass(sequence - 1, position, counters);
-        self.missing &= !1;
-        self.starved = false;
-        self.concealed = 0;
-        counters.lost = counters.lost.saturating_sub(1);
-        counters.recovered += 1;
-    }
-
-    /// Whether the packet had not come when its turn was over; it counts as come from now on.
-    fn take_missing(&mut self, sequence: i64) -> bool {
-        let Some(bit) = u32::try_from(self.sequence - sequence).ok().and_then(|age| 1_u64.checked_shl(age))
-        else {
-            return true;
-        };
-        let missing = self.missing & bit != 0;
-        self.missing &= !bit;
-        missing
-    }
-
-    /// Made-up sound: at full level for 100 ms, then down to nothing within 20 ms.
-    fn conceal<P>(&mut self, samples: u32, counters: &mut Counters) -> Pull<P> {
-        if self.concealed == 0 {
-            counters.concealments += 1;
-        }
-        let (from, to) = (self.concealed, self.concealed.saturating_add(samples));
-        self.concealed = to;
-        counters.concealed += duration(samples);
-        if from >= FADE_FROM + FADE {
-            return Pull::Silence { samples };
-        }
-        let gain_milli = |at: u32| {
-            let faded = at.saturating_sub(FADE_FROM).min(FADE);
-            u16::try_from((FADE - faded) * 1000 / FADE).unwrap_or(0)
-        };
-        Pull::Conceal { samples, gain: Ramp { from_milli: gain_milli(from), to_milli: gain_milli(to) } }
-    }
-}
-
-fn duration(samples: u32) -> Duration {
-    Duration::from_micros(samples_us(i64::from(samples)).unsigned_abs())
-}
-
 /// 10 ms: what is played while waiting, short so that a packet which comes is played soon.
 const STEP: u32 = 480;
 /// 2.5 ms, the shortest Opus frame: what a decoder can make up is a multiple of it.
@@ -387,45 +302,5 @@ const HOLD_US: i64 = 20_000;
 const COPIES_LAST: Duration = Duration::from_secs(5);
 /// Beyond the longest delay by this much, packets are passed over instead of accelerated.
 const EXCESS_US: i64 = 40_000;
-/// 100 ms: longer made-up sound is heard as such.
-const FADE_FROM: u32 = 4_800;
-/// 20 ms.
-const FADE: u32 = 960;
 /// What fits one Ethernet frame; an RTP packet of Opus is far below.
 const MAX_PAYLOAD_BYTES: usize = 1_500;
-/// More than the unwrapper lets pass in one jump.
-const MAX_PASSED: i64 = 3_001;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clean_stream_plays_every_packet_with_twenty_milliseconds_of_delay() {
-        let mut buffer = JitterBuffer::new(PlayoutConfig::default());
-        let mut played = 0;
-        let mut due = 0;
-        for step in 0..1_000_u64 {
-            let now_us = step * 10_000;
-            if step % 2 == 0 {
-                let sequence = (step / 2) as u16;
-                let arrival = Timestamp::from_micros(now_us);
-                let timestamp = u32::from(sequence) * 960;
-                assert_eq!(
-                    buffer.insert(Packet { sequence, timestamp, arrival, payload: vec![0x78, 1, 2, 3] }),
-                    Inserted::Kept
-                );
-            }
-            while due * 125 / 6 <= now_us {
-                let pull = buffer.pull(Timestamp::from_micros(due * 125 / 6));
-                due += u64::from(pull.samples());
-                played +=
-                    u64::from(matches!(pull, Pull::Decode { stretch: super::super::Stretch::Keep, .. }));
-            }
-        }
-        let counters = buffer.counters();
-        assert_eq!((counters.lost, counters.late, counters.concealed), (0, 0, Duration::ZERO));
-        assert!(played >= 498, "{played}");
-        assert_eq!(counters.delay, Duration::from_millis(20));
-    }
-}

@@ -216,9 +216,14 @@ impl Peaks {
     }
 }
 
-/// The duration of that many samples at 48 kHz.
+/// The duration of that many samples at 48 kHz, in microseconds.
 pub(super) fn samples_us(samples: i64) -> i64 {
     samples * 125 / 6
+}
+
+/// The duration of that many samples at 48 kHz.
+pub(super) fn duration(samples: u32) -> Duration {
+    Duration::from_micros(samples_us(i64::from(samples)).unsigned_abs())
 }
 
 fn transit_us(at: Timestamp, position: i64) -> i64 {

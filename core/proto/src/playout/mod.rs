@@ -26,6 +26,7 @@
 
 mod buffer;
 mod counters;
+mod cursor;
 mod delay;
 mod order;
 mod packet;

@@ -4,3 +4,4 @@ mod behaviour;
 mod hostile;
 mod path;
 mod paths;
+mod sound;

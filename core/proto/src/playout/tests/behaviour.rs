@@ -57,10 +57,14 @@ fn concealment_fades_to_silence_after_a_tenth_of_a_second() {
     insert(&mut buffer, 0, 0);
     assert!(matches!(buffer.pull(at(20_000)), Pull::Decode { .. }));
     let gains: Vec<Option<(u16, u16)>> = (0..14)
-        .map(|step| match buffer.pull(at(40_000 + step * 10_000)) {
-            Pull::Conceal { gain, samples: 480 } => Some((gain.from_milli, gain.to_milli)),
-            Pull::Silence { samples: 480 } => None,
-            other => panic!("{other:?}"),
+        .map(|step| {
+            let pull = buffer.pull(at(40_000 + step * 10_000));
+            assert_eq!(pull.samples(), 480);
+            let Pull::Conceal { gain, .. } = pull else {
+                assert_eq!(pull, Pull::Silence { samples: 480 });
+                return None;
+            };
+            Some((gain.from_milli, gain.to_milli))
         })
         .collect();
     let mut expected = vec![Some((1000, 1000)); 10];
@@ -169,7 +173,7 @@ fn silence(sent: &mut Vec<Sent>, range: std::ops::Range<usize>, every: usize, pa
     let mut kept = Vec::new();
     for (at, mut packet) in sent.drain(..).enumerate() {
         if range.contains(&at) {
-            if (at - range.start) % every != 0 {
+            if !(at - range.start).is_multiple_of(every) {
                 continue;
             }
             packet.payload = payload.to_vec();

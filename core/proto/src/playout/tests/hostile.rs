@@ -90,10 +90,12 @@ proptest! {
                 let pull = buffer.pull(arrival + std::time::Duration::from_micros(pulled * 125 / 6));
                 // Time goes on with every pull, in steps that a decoder can make.
                 prop_assert!((120..=5760).contains(&pull.samples()) && pull.samples() % 120 == 0);
-                match pull {
-                    Pull::Decode { stretch: Stretch::Accelerate { most, .. }, .. } => buffer.accelerated(most.min(720)),
-                    Pull::Decode { stretch: Stretch::Expand { most }, .. } => buffer.expanded(most.min(720)),
-                    _ => {}
+                if let Pull::Decode { stretch, .. } = pull {
+                    match stretch {
+                        Stretch::Keep => {}
+                        Stretch::Accelerate { most, .. } => buffer.accelerated(most.min(720)),
+                        Stretch::Expand { most } => buffer.expanded(most.min(720)),
+                    }
                 }
                 pulled += 480;
             }
