@@ -94,6 +94,11 @@ impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
         self.buffer.counters()
     }
 
+    /// How many packets wait for their turn: at most 128.
+    pub fn waiting(&self) -> usize {
+        self.buffer.waiting()
+    }
+
     /// The decoder.
     pub fn decoder_mut(&mut self) -> &mut D {
         &mut self.decoder
