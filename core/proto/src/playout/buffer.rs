@@ -43,8 +43,10 @@ pub struct JitterBuffer<P> {
     unwrapper: Unwrapper,
     stage: Stage,
     steering: Steering,
-    /// Packets carry copies of the frame before, as of late.
-    copies_until: Timestamp,
+    /// Packets carry copies of the frame before, as of late: they are held this much longer, for the packet with the copy
+    /// comes later by its own length.
+    hold_us: i64,
+    hold_until: Timestamp,
     counters: Counters,
 }
 
@@ -67,7 +69,8 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             unwrapper: Unwrapper::default(),
             stage: Stage::Filling,
             steering: Steering::default(),
-            copies_until: Timestamp::ZERO,
+            hold_us: 0,
+            hold_until: Timestamp::ZERO,
             counters: Counters::default(),
         }
     }
@@ -154,8 +157,9 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             Placed::Kept => {}
         }
         self.delay.observe(packet.arrival, position);
-        if facts.has_fec {
-            self.copies_until = packet.arrival + COPIES_LAST;
+        if facts.copy > 0 {
+            self.hold_us = samples_us(i64::from(facts.samples));
+            self.hold_until = packet.arrival + COPIES_LAST;
         }
         Inserted::Kept
     }
@@ -165,13 +169,12 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
         self.delay.restart();
         self.stage = Stage::Filling;
         self.steering = Steering::default();
-        self.copies_until = Timestamp::ZERO;
+        self.hold_until = Timestamp::ZERO;
         self.counters.resets += 1;
     }
 
     fn target_us(&self, now: Timestamp) -> i64 {
-        // The copy of a frame comes one frame later.
-        let hold_us = if now < self.copies_until { HOLD_US } else { 0 };
+        let hold_us = if now < self.hold_until { self.hold_us } else { 0 };
         self.delay.target_us(hold_us)
     }
 
@@ -220,17 +223,20 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             return self.take_front(now, target_us);
         }
         let gap = u32::try_from(gap).unwrap_or(u32::MAX);
-        let copy = gap.min(front.facts.samples).min(MAX_COPY);
+        let copy = front.facts.copy;
         let soon = self.delay.delay_us(now, front.position) + samples_us(i64::from(copy)) >= target_us;
-        if front.facts.has_fec && (copy == gap || (cursor.starved && soon)) {
+        let fits = gap.abs_diff(copy) < SMALLEST_STEP || (cursor.starved && gap > copy && soon);
+        if copy > 0 && fits {
             let next = front.payload.clone();
             cursor.recover(front.sequence, front.position, &mut self.counters);
-            return Pull::Recover { next, samples: copy.next_multiple_of(SMALLEST_STEP) };
+            return Pull::Recover { next, samples: copy };
         }
         if cursor.starved {
             return cursor.conceal(STEP, &mut self.counters);
         }
-        let samples = gap.min(cursor.frame).next_multiple_of(SMALLEST_STEP);
+        // The copy covers the end of the hole.
+        let hole = if gap > copy { gap - copy } else { gap };
+        let samples = hole.min(cursor.frame).next_multiple_of(SMALLEST_STEP);
         let position = cursor.position + i64::from(samples);
         let passed = if gap <= samples { front.sequence - 1 } else { cursor.sequence + 1 };
         cursor.pass(passed.min(front.sequence - 1), position, &mut self.counters);
@@ -294,10 +300,6 @@ const STEP: u32 = 480;
 const SMALLEST_STEP: u32 = 120;
 /// A smaller hole cannot be filled and is passed over.
 const SMALLEST_GAP: i64 = 120;
-/// 20 ms: the longest frame that a copy restores (RFC 6716 section 4.2.3 has one flag for each 20 ms).
-const MAX_COPY: u32 = 960;
-/// A frame: the copy comes with the packet after.
-const HOLD_US: i64 = 20_000;
 /// Senders turn copies on and off with the loss that is reported to them, every few seconds.
 const COPIES_LAST: Duration = Duration::from_secs(5);
 /// Beyond the longest delay by this much, packets are passed over instead of accelerated.

@@ -22,6 +22,24 @@ fn a_lost_packet_is_restored_from_the_copy_in_the_next() {
 }
 
 #[test]
+fn a_lost_packet_of_sixty_milliseconds_is_restored_whole() {
+    // Wideband, 60 ms: three voice flags, then the copy's.
+    let payload = vec![0x58, 0b0001_0000, 1];
+    let mut sent: Vec<Sent> = (0..200)
+        .map(|number| Sent {
+            arrival_us: number * 60_000 + PATH_US,
+            sequence: number as u16,
+            timestamp: number as u32 * 2880,
+            payload: payload.clone(),
+        })
+        .collect();
+    sent.remove(150);
+    sent.remove(100);
+    let heard = listen(sent, 11);
+    assert_eq!((heard.counters.recovered, heard.counters.lost, heard.concealed_ms()), (2, 0, 0));
+}
+
+#[test]
 fn a_lost_packet_without_a_copy_is_concealed() {
     let mut buffer = playing(PLAIN);
     let full = Ramp { from_milli: 1000, to_milli: 1000 };
