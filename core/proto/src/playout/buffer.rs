@@ -34,7 +34,7 @@ impl Default for PlayoutConfig {
 ///
 /// Insert packets as they arrive, and pull when the sound of the pull before is used up. `P` is the owned payload; a
 /// cheap clone (`Bytes`) serves best. Memory is bounded: 128 packets of 1,500 bytes. `insert` and `pull` do not
-/// allocate.
+/// allocate, beyond what a clone of `P` does.
 #[derive(Debug, Clone)]
 pub struct JitterBuffer<P> {
     delay: DelayEstimator,
