@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::delay::{DelayEstimator, samples_us};
-use super::order::{Inserted, Pull, Ramp};
+use super::cursor::Cursor;
+use super::delay::{DelayEstimator, duration, samples_us};
+use super::order::{Inserted, Pull};
 use super::packet::{OpusFacts, Packet};
 use super::steer::Steering;
 use super::store::{Placed, Slot, Store};
@@ -33,7 +34,7 @@ impl Default for PlayoutConfig {
 ///
 /// Insert packets as they arrive, and pull when the sound of the pull before is used up. `P` is the owned payload; a
 /// cheap clone (`Bytes`) serves best. Memory is bounded: 128 packets of 1,500 bytes. `insert` and `pull` do not
-/// allocate.
+/// allocate, beyond what a clone of `P` does.
 #[derive(Debug, Clone)]
 pub struct JitterBuffer<P> {
     delay: DelayEstimator,
@@ -42,8 +43,10 @@ pub struct JitterBuffer<P> {
     unwrapper: Unwrapper,
     stage: Stage,
     steering: Steering,
-    /// Packets carry copies of the frame before, as of late.
-    copies_until: Timestamp,
+    /// Packets carry copies of the frame before, as of late: they are held this much longer, for the packet with the copy
+    /// comes later by its own length.
+    hold_us: i64,
+    hold_until: Timestamp,
     counters: Counters,
 }
 
@@ -53,24 +56,6 @@ enum Stage {
     /// Nothing is played until the first packet has waited for the target delay.
     Filling,
     Playing(Cursor),
-}
-
-/// The place of the next sample to be played.
-#[derive(Debug, Clone)]
-struct Cursor {
-    position: i64,
-    /// The newest packet whose turn is over.
-    sequence: i64,
-    /// Of the 64 packets up to `sequence`, lowest bit newest: it had not come.
-    missing: u64,
-    /// The length of the packet played last.
-    frame: u32,
-    /// The sender said that it falls silent, or left holes on purpose.
-    pausing: bool,
-    /// Samples made up since the last real one.
-    concealed: u32,
-    /// The last pull found nothing at all.
-    starved: bool,
 }
 
 impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
@@ -84,7 +69,8 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             unwrapper: Unwrapper::default(),
             stage: Stage::Filling,
             steering: Steering::default(),
-            copies_until: Timestamp::ZERO,
+            hold_us: 0,
+            hold_until: Timestamp::ZERO,
             counters: Counters::default(),
         }
     }
@@ -151,16 +137,15 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
         };
         let slot = Slot { sequence, position, facts, payload: packet.payload };
         if let Stage::Playing(cursor) = &mut self.stage
-            && sequence <= cursor.sequence
+            && (sequence <= cursor.sequence || position < cursor.position)
         {
-            let late = cursor.take_missing(sequence);
-            if late {
-                // It tells how long packets take, as those do that come in time.
-                self.delay.observe(packet.arrival, position);
-                self.counters.lost = self.counters.lost.saturating_sub(1);
-                return Inserted::Late;
+            if !cursor.take_missing(sequence) {
+                return Inserted::Duplicate;
             }
-            return Inserted::Duplicate;
+            // It tells how long packets take, as those do that come in time.
+            self.delay.observe(packet.arrival, position);
+            self.counters.lost = self.counters.lost.saturating_sub(1);
+            return Inserted::Late;
         }
         if self.store.is_full() {
             // A flood: keep what is newest.
@@ -172,8 +157,9 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             Placed::Kept => {}
         }
         self.delay.observe(packet.arrival, position);
-        if facts.has_fec {
-            self.copies_until = packet.arrival + COPIES_LAST;
+        if facts.copy > 0 {
+            self.hold_us = samples_us(i64::from(facts.samples));
+            self.hold_until = packet.arrival + COPIES_LAST;
         }
         Inserted::Kept
     }
@@ -183,13 +169,12 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
         self.delay.restart();
         self.stage = Stage::Filling;
         self.steering = Steering::default();
-        self.copies_until = Timestamp::ZERO;
+        self.hold_until = Timestamp::ZERO;
         self.counters.resets += 1;
     }
 
     fn target_us(&self, now: Timestamp) -> i64 {
-        // The copy of a frame comes one frame later.
-        let hold_us = if now < self.copies_until { HOLD_US } else { 0 };
+        let hold_us = if now < self.hold_until { self.hold_us } else { 0 };
         self.delay.target_us(hold_us)
     }
 
@@ -238,20 +223,23 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             return self.take_front(now, target_us);
         }
         let gap = u32::try_from(gap).unwrap_or(u32::MAX);
-        if front.facts.has_fec && gap <= front.facts.samples.min(MAX_COPY) {
+        let copy = front.facts.copy;
+        let soon = self.delay.delay_us(now, front.position) + samples_us(i64::from(copy)) >= target_us;
+        let fits = gap.abs_diff(copy) < SMALLEST_STEP || (cursor.starved && gap > copy && soon);
+        if copy > 0 && fits {
             let next = front.payload.clone();
-            cursor.pass(front.sequence - 1, front.position, &mut self.counters);
-            cursor.starved = false;
-            self.counters.recovered += 1;
-            self.counters.lost = self.counters.lost.saturating_sub(1);
-            cursor.missing &= !1;
-            return Pull::Recover { next, samples: gap.next_multiple_of(SMALLEST_STEP) };
+            cursor.recover(front.sequence, front.position, &mut self.counters);
+            return Pull::Recover { next, samples: copy };
         }
         if cursor.starved {
             return cursor.conceal(STEP, &mut self.counters);
         }
-        let samples = gap.min(cursor.frame).next_multiple_of(SMALLEST_STEP);
-        cursor.position += i64::from(samples);
+        // The copy covers the end of the hole.
+        let hole = if gap > copy { gap - copy } else { gap };
+        let samples = hole.min(cursor.frame).next_multiple_of(SMALLEST_STEP);
+        let position = cursor.position + i64::from(samples);
+        let passed = if gap <= samples { front.sequence - 1 } else { cursor.sequence + 1 };
+        cursor.pass(passed.min(front.sequence - 1), position, &mut self.counters);
         cursor.conceal(samples, &mut self.counters)
     }
 
@@ -306,117 +294,15 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
     }
 }
 
-impl Cursor {
-    fn before<P>(slot: &Slot<P>) -> Self {
-        Self {
-            position: slot.position,
-            sequence: slot.sequence - 1,
-            missing: 0,
-            frame: slot.facts.samples,
-            pausing: false,
-            concealed: 0,
-            starved: false,
-        }
-    }
-
-    /// Everything up to `sequence` has had its turn; what did not come counts as lost until it does.
-    fn pass(&mut self, sequence: i64, position: i64, counters: &mut Counters) {
-        let passed = (sequence - self.sequence).clamp(0, MAX_PASSED);
-        for _ in 0..passed {
-            self.missing = self.missing << 1 | 1;
-        }
-        counters.lost += passed.unsigned_abs();
-        self.sequence = self.sequence.max(sequence);
-        self.position = self.position.max(position);
-    }
-
-    /// Whether the packet had not come when its turn was over; it counts as come from now on.
-    fn take_missing(&mut self, sequence: i64) -> bool {
-        let Some(bit) = u32::try_from(self.sequence - sequence).ok().and_then(|age| 1_u64.checked_shl(age))
-        else {
-            return true;
-        };
-        let missing = self.missing & bit != 0;
-        self.missing &= !bit;
-        missing
-    }
-
-    /// Made-up sound: at full level for 100 ms, then down to nothing within 20 ms.
-    fn conceal<P>(&mut self, samples: u32, counters: &mut Counters) -> Pull<P> {
-        if self.concealed == 0 {
-            counters.concealments += 1;
-        }
-        let (from, to) = (self.concealed, self.concealed.saturating_add(samples));
-        self.concealed = to;
-        counters.concealed += duration(samples);
-        if from >= FADE_FROM + FADE {
-            return Pull::Silence { samples };
-        }
-        let gain_milli = |at: u32| {
-            let faded = at.saturating_sub(FADE_FROM).min(FADE);
-            u16::try_from((FADE - faded) * 1000 / FADE).unwrap_or(0)
-        };
-        Pull::Conceal { samples, gain: Ramp { from_milli: gain_milli(from), to_milli: gain_milli(to) } }
-    }
-}
-
-fn duration(samples: u32) -> Duration {
-    Duration::from_micros(samples_us(i64::from(samples)).unsigned_abs())
-}
-
 /// 10 ms: what is played while waiting, short so that a packet which comes is played soon.
 const STEP: u32 = 480;
 /// 2.5 ms, the shortest Opus frame: what a decoder can make up is a multiple of it.
 const SMALLEST_STEP: u32 = 120;
 /// A smaller hole cannot be filled and is passed over.
 const SMALLEST_GAP: i64 = 120;
-/// 20 ms: the longest frame that a copy restores (RFC 6716 section 4.2.3 has one flag for each 20 ms).
-const MAX_COPY: u32 = 960;
-/// A frame: the copy comes with the packet after.
-const HOLD_US: i64 = 20_000;
 /// Senders turn copies on and off with the loss that is reported to them, every few seconds.
 const COPIES_LAST: Duration = Duration::from_secs(5);
 /// Beyond the longest delay by this much, packets are passed over instead of accelerated.
 const EXCESS_US: i64 = 40_000;
-/// 100 ms: longer made-up sound is heard as such.
-const FADE_FROM: u32 = 4_800;
-/// 20 ms.
-const FADE: u32 = 960;
 /// What fits one Ethernet frame; an RTP packet of Opus is far below.
 const MAX_PAYLOAD_BYTES: usize = 1_500;
-/// More than the unwrapper lets pass in one jump.
-const MAX_PASSED: i64 = 3_001;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clean_stream_plays_every_packet_with_twenty_milliseconds_of_delay() {
-        let mut buffer = JitterBuffer::new(PlayoutConfig::default());
-        let mut played = 0;
-        let mut due = 0;
-        for step in 0..1_000_u64 {
-            let now_us = step * 10_000;
-            if step % 2 == 0 {
-                let sequence = (step / 2) as u16;
-                let arrival = Timestamp::from_micros(now_us);
-                let timestamp = u32::from(sequence) * 960;
-                assert_eq!(
-                    buffer.insert(Packet { sequence, timestamp, arrival, payload: vec![0x78, 1, 2, 3] }),
-                    Inserted::Kept
-                );
-            }
-            while due * 125 / 6 <= now_us {
-                let pull = buffer.pull(Timestamp::from_micros(due * 125 / 6));
-                due += u64::from(pull.samples());
-                played +=
-                    u64::from(matches!(pull, Pull::Decode { stretch: super::super::Stretch::Keep, .. }));
-            }
-        }
-        let counters = buffer.counters();
-        assert_eq!((counters.lost, counters.late, counters.concealed), (0, 0, Duration::ZERO));
-        assert!(played >= 498, "{played}");
-        assert_eq!(counters.delay, Duration::from_millis(20));
-    }
-}

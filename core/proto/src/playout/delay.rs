@@ -3,7 +3,7 @@
 //! The *transit* of a packet is its arrival minus its RTP timestamp: only differences mean something. The smallest
 //! transit of the last 2 s is the base, that of a packet that met no queue; the *relative delay* is what a packet took
 //! longer than that. A histogram in bins of 10 ms forgets by 0.983 a packet; its 97th percentile, rounded up to a bin, is
-//! the target. It rises at once and falls 10 ms every 500 ms at most.
+//! the target. It rises at once and falls every 500 ms, by a quarter of the way or 10 ms.
 //!
 //! *Peaks* are rare and high, so the percentile misses them: relative delays 78 ms above the target. Two of them within
 //! 10 s hold the target at the highest until none came for twice the longest time between two.
@@ -67,7 +67,8 @@ impl DelayEstimator {
             self.target_us = wanted_us;
             self.fell = now;
         } else if now - self.fell >= FALL_EVERY {
-            self.target_us = (self.target_us - BIN_US).max(wanted_us);
+            let step_us = ((self.target_us - wanted_us) / 4).max(BIN_US);
+            self.target_us = (self.target_us - step_us).max(wanted_us);
             self.fell = now;
         }
     }
@@ -215,9 +216,14 @@ impl Peaks {
     }
 }
 
-/// The duration of that many samples at 48 kHz.
+/// The duration of that many samples at 48 kHz, in microseconds.
 pub(super) fn samples_us(samples: i64) -> i64 {
     samples * 125 / 6
+}
+
+/// The duration of that many samples at 48 kHz.
+pub(super) fn duration(samples: u32) -> Duration {
+    Duration::from_micros(samples_us(i64::from(samples)).unsigned_abs())
 }
 
 fn transit_us(at: Timestamp, position: i64) -> i64 {

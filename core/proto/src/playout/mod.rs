@@ -26,6 +26,7 @@
 
 mod buffer;
 mod counters;
+mod cursor;
 mod delay;
 mod order;
 mod packet;
@@ -40,3 +41,6 @@ pub use counters::Counters;
 pub use order::{Inserted, Pull, Ramp, Stretch};
 pub use packet::Packet;
 pub use player::{FrameDecoder, Playout, Undecodable};
+
+#[cfg(test)]
+mod tests;

@@ -20,8 +20,8 @@ pub struct Packet<P> {
 pub(super) struct OpusFacts {
     /// Samples at 48 kHz: 120 (2.5 ms) to 5760 (120 ms).
     pub(super) samples: u32,
-    /// It carries a copy of the frame before, at a lower rate.
-    pub(super) has_fec: bool,
+    /// The length of the frame before, if the packet carries a copy of it at a lower rate (in-band FEC); or 0.
+    pub(super) copy: u32,
     /// The encoder stops here until there is sound again.
     pub(super) is_dtx: bool,
 }
@@ -42,7 +42,8 @@ impl OpusFacts {
         }
         // libopus sends one packet of the table of contents and at most one byte before it falls silent.
         let is_dtx = payload.len() <= 2;
-        Some(Self { samples, has_fec: !is_dtx && has_fec(toc, rest), is_dtx })
+        let copy = if !is_dtx && has_fec(toc, rest) { frame } else { 0 };
+        Some(Self { samples, copy, is_dtx })
     }
 }
 
@@ -99,3 +100,53 @@ fn first_frame(toc: u8, rest: &[u8]) -> Option<&[u8]> {
 
 /// 120 ms: RFC 6716 section 3.2.5.
 pub(super) const MAX_PACKET_SAMPLES: u32 = 5760;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_of_libopus_say_their_length_and_whether_they_carry_a_copy() {
+        // 20 ms hybrid, mono, of libopus 1.6.1 at 32 kbit/s; with 10 % of loss reported, the second.
+        let plain = OpusFacts::read(&[0x78, 0xb5, 0x21, 0x41, 0x81, 0x46]);
+        assert_eq!(plain, Some(OpusFacts { samples: 960, copy: 0, is_dtx: false }));
+        let with_copy = OpusFacts::read(&[0x78, 0xfb, 0xfe, 0xe3, 0x5b, 0xfc]);
+        assert_eq!(with_copy, Some(OpusFacts { samples: 960, copy: 960, is_dtx: false }));
+    }
+
+    #[test]
+    fn a_copy_is_as_long_as_a_frame_and_not_as_the_packet() {
+        // Two frames of 40 ms, wideband: two voice flags, then the copy's.
+        let facts = OpusFacts::read(&[0x51, 0b0010_0000, 1, 2]).unwrap();
+        assert_eq!((facts.samples, facts.copy), (3840, 1920));
+        assert_eq!(OpusFacts::read(&[0x51, 0b1100_0000, 1, 2]).unwrap().copy, 0);
+    }
+
+    #[test]
+    fn a_copy_of_either_channel_counts() {
+        // Stereo: voice and copy flag of the mid channel, then of the side channel.
+        for (flags, copy) in [(0b0100_0000, 960), (0b0001_0000, 960), (0b1010_0000, 0)] {
+            assert_eq!(OpusFacts::read(&[0x4c, flags, 1]).unwrap().copy, copy, "{flags:08b}");
+        }
+    }
+
+    #[test]
+    fn the_first_frame_is_found_behind_lengths_and_padding() {
+        let flags = 0b0100_0000;
+        // Two frames of their own length; three of them with padding and lengths of one and two bytes.
+        for packet in [
+            &[0x4a, 10, flags][..],
+            &[0x4a, 252, 1, flags],
+            &[0x4b, 0x40 | 3, 255, 3, flags],
+            &[0x4b, 0x80 | 3, 10, 252, 1, flags],
+        ] {
+            assert_eq!(OpusFacts::read(packet).unwrap().copy, 960, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn celt_carries_no_copy_and_a_lone_table_of_contents_means_silence() {
+        assert_eq!(OpusFacts::read(&[0xf8, 0xff, 0xff]).unwrap().copy, 0);
+        assert_eq!(OpusFacts::read(&[0x78]), Some(OpusFacts { samples: 960, copy: 0, is_dtx: true }));
+    }
+}

@@ -8,7 +8,7 @@ use super::counters::Counters;
 use super::delay::samples_us;
 use super::order::{Inserted, Pull, Stretch};
 use super::packet::{MAX_PACKET_SAMPLES, Packet};
-use super::stretch::{self, HISTORY};
+use super::stretch::{self, Demands, HISTORY};
 use crate::Timestamp;
 
 /// A decoder of one stream: 48 kHz, mono.
@@ -49,6 +49,10 @@ pub struct Playout<P, D> {
     frame: Vec<f32>,
     /// The last sample was silence: the next frame fades in.
     silent: bool,
+    /// The mean square of the loudest frame lately.
+    loudest: f32,
+    /// Orders to stretch in a row that found no place to do so.
+    unfit: u32,
 }
 
 impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
@@ -62,6 +66,8 @@ impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
             history: vec![0.0; HISTORY],
             frame: Vec::with_capacity(most),
             silent: true,
+            loudest: 0.0,
+            unfit: 0,
         }
     }
 
@@ -86,6 +92,11 @@ impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
     /// What has been counted.
     pub fn counters(&self) -> Counters {
         self.buffer.counters()
+    }
+
+    /// How many packets wait for their turn: at most 128.
+    pub fn waiting(&self) -> usize {
+        self.buffer.waiting()
     }
 
     /// The decoder.
@@ -142,23 +153,58 @@ impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
     }
 
     fn stretch(&mut self, order: Stretch) {
-        match order {
-            Stretch::Keep => {}
-            Stretch::Accelerate { most, fast } => {
-                let taken = stretch::accelerate(&self.history, &mut self.frame, most as usize, fast);
-                if let Some(taken) = u32::try_from(taken).ok().filter(|taken| *taken > 0) {
-                    self.buffer.accelerated(taken);
-                }
+        let energy: f32 = self.frame.iter().map(|sample| sample * sample).sum();
+        self.loudest = (self.loudest * LOUDEST_KEPT).max(energy / self.frame.len().max(1) as f32);
+        let quiet = QUIET.max(self.loudest * QUIET_BESIDE_SPEECH);
+        let demands = Demands {
+            likeness: self.likeness(matches!(order, Stretch::Accelerate { fast: true, .. })),
+            quiet,
+        };
+        let samples = match order {
+            Stretch::Keep => return,
+            Stretch::Accelerate { most, .. } => {
+                stretch::accelerate(&self.history, &mut self.frame, most as usize, demands)
             }
             Stretch::Expand { most } => {
-                let put = stretch::expand(&self.history, &mut self.frame, most as usize);
-                if let Some(put) = u32::try_from(put).ok().filter(|put| *put > 0) {
-                    self.buffer.expanded(put);
-                }
+                stretch::expand(&self.history, &mut self.frame, most as usize, demands)
             }
+        };
+        let samples = u32::try_from(samples).unwrap_or(0);
+        if samples == 0 {
+            self.unfit = self.unfit.saturating_add(1);
+            return;
+        }
+        self.unfit = 0;
+        if let Stretch::Accelerate { .. } = order {
+            self.buffer.accelerated(samples);
+        } else {
+            self.buffer.expanded(samples);
+        }
+    }
+
+    /// Steady noise never resembles itself, and a seam in it is not heard: demand less and less.
+    fn likeness(&self, fast: bool) -> f32 {
+        match self.unfit {
+            0..UNFIT_FEW if !fast => LIKENESS,
+            0..UNFIT_MANY => FAST_LIKENESS,
+            UNFIT_MANY.. => 0.0,
         }
     }
 }
 
+/// NetEq's threshold.
+const LIKENESS: f32 = 0.9;
+/// NetEq's threshold where the delay is far off.
+const FAST_LIKENESS: f32 = 0.5;
+/// Half a second of 20 ms packets.
+const UNFIT_FEW: u32 = 25;
+/// A second.
+const UNFIT_MANY: u32 = 50;
+/// -50 dBFS as a mean square.
+const QUIET: f32 = 1e-5;
+/// Speech is 20 dB above what lies between its words.
+const QUIET_BESIDE_SPEECH: f32 = 0.01;
+/// Forgets by half in 14 s of 20 ms packets.
+const LOUDEST_KEPT: f32 = 0.999;
 /// 5 ms.
 const FADE_IN: usize = 240;

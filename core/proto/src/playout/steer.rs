@@ -33,10 +33,10 @@ impl Steering {
         self.count += 1;
         self.since = self.since.saturating_add(1);
         let least_us = self.delays_us.iter().copied().min().unwrap_or(delay_us);
-        let over_us = least_us.saturating_sub(target_us);
+        let over_us = least_us.saturating_sub(target_us).clamp(-MOST_US, MOST_US);
         self.state = match self.state {
-            State::Steady if over_us > START_US && self.count >= LEVELS => State::Accelerating,
-            State::Steady if over_us < -START_US => State::Expanding,
+            State::Steady if over_us > TOO_LONG_US && self.count >= LEVELS => State::Accelerating,
+            State::Steady if over_us < -TOO_SHORT_US => State::Expanding,
             State::Accelerating if over_us < STOP_US => State::Steady,
             State::Expanding if over_us > -STOP_US => State::Steady,
             state @ (State::Steady | State::Accelerating | State::Expanding) => state,
@@ -64,10 +64,14 @@ impl Steering {
 
 /// 160 ms of 20 ms packets.
 const LEVELS: usize = 8;
-/// A stretch is at least 2.5 ms and audible if there are many: the delay must be this far off.
-const START_US: i64 = 10_000;
+/// A packet that is a little late makes the delay one step of 10 ms longer: leave it that.
+const TOO_LONG_US: i64 = 15_000;
+const TOO_SHORT_US: i64 = 5_000;
+/// The shortest stretch.
 const STOP_US: i64 = 2_500;
 /// Every packet is accelerated above.
 const FAST_US: i64 = 100_000;
+/// More than any stretch can mend at once.
+const MOST_US: i64 = 1_000_000;
 /// One packet in three: at most a quarter faster.
 const PAUSE: u32 = 3;

@@ -1,18 +1,26 @@
 //! Time-stretching: takes one pitch period out of a frame of speech, or puts one in, without changing the pitch.
 //!
 //! A lag at which the sound resembles itself is looked for by normalised correlation; the two places are then joined by
-//! a cross-fade of 5 ms. Quiet sound (below -50 dBFS) may be joined anywhere. Samples are 48 kHz mono.
+//! a cross-fade of 5 ms. Quiet sound may be joined anywhere. Samples are 48 kHz mono.
+
+/// What counts as resembling, and as quiet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Demands {
+    /// The least normalised correlation, -1 to 1.
+    pub(super) likeness: f32,
+    /// The mean square below which nothing is demanded.
+    pub(super) quiet: f32,
+}
 
 /// Takes 2.5 to 15 ms, at most `most` samples, out of `frame`. Returns how many; 0 if no lag is good enough.
 ///
-/// `history` is what was played right before. `fast` takes lags that resemble less.
-pub(super) fn accelerate(history: &[f32], frame: &mut Vec<f32>, most: usize, fast: bool) -> usize {
+/// `history` is what was played right before.
+pub(super) fn accelerate(history: &[f32], frame: &mut Vec<f32>, most: usize, demands: Demands) -> usize {
     let longest = most.min(MAX_LAG).min(frame.len().saturating_sub(FADE));
     let context = history.len().min(CONTEXT);
     let signal: Vec<f32> = history[history.len() - context..].iter().chain(frame.iter()).copied().collect();
-    let least = if fast { FAST_LIKENESS } else { LIKENESS };
     // The early window ends where the fade ends; the late one is a lag further.
-    let Some(lag) = find_lag(&signal, 0, context + FADE, longest, least) else {
+    let Some(lag) = find_lag(&signal, context + FADE, longest, demands) else {
         return 0;
     };
     for at in 0..FADE {
@@ -24,7 +32,7 @@ pub(super) fn accelerate(history: &[f32], frame: &mut Vec<f32>, most: usize, fas
 }
 
 /// Puts 2.5 to 15 ms, at most `most` samples, into `frame`. Returns how many; 0 if no lag is good enough.
-pub(super) fn expand(history: &[f32], frame: &mut Vec<f32>, most: usize) -> usize {
+pub(super) fn expand(history: &[f32], frame: &mut Vec<f32>, most: usize, demands: Demands) -> usize {
     let Some(joint) = frame.len().checked_sub(FADE) else {
         return 0;
     };
@@ -33,7 +41,7 @@ pub(super) fn expand(history: &[f32], frame: &mut Vec<f32>, most: usize) -> usiz
     let joint = context + joint;
     let longest = most.min(MAX_LAG).min(joint);
     // The late window ends with the frame; the early one is a lag before.
-    let Some(lag) = find_lag_back(&signal, joint, longest) else {
+    let Some(lag) = find_lag_back(&signal, joint, longest, demands) else {
         return 0;
     };
     frame.truncate(joint - context);
@@ -45,24 +53,28 @@ pub(super) fn expand(history: &[f32], frame: &mut Vec<f32>, most: usize) -> usiz
     lag
 }
 
-/// The lag at which `signal[from..to]` resembles what is that much later.
-fn find_lag(signal: &[f32], from: usize, to: usize, longest: usize, least: f32) -> Option<usize> {
-    best(longest, least, |lag| {
+/// The lag at which `signal[..to]` resembles what is that much later.
+fn find_lag(signal: &[f32], to: usize, longest: usize, demands: Demands) -> Option<usize> {
+    best(longest, demands, |lag| {
         let late_end = (to + lag).min(signal.len());
-        (&signal[from..late_end - lag], &signal[from + lag..late_end])
+        (&signal[..late_end - lag], &signal[lag..late_end])
     })
 }
 
 /// The lag at which what lies around `joint` resembles what was that much earlier.
-fn find_lag_back(signal: &[f32], joint: usize, longest: usize) -> Option<usize> {
+fn find_lag_back(signal: &[f32], joint: usize, longest: usize, demands: Demands) -> Option<usize> {
     let end = joint + FADE;
-    best(longest, LIKENESS, |lag| {
+    best(longest, demands, |lag| {
         let from = joint.saturating_sub(CONTEXT).max(lag);
         (&signal[from - lag..end - lag], &signal[from..end])
     })
 }
 
-fn best<'a>(longest: usize, least: f32, windows: impl Fn(usize) -> (&'a [f32], &'a [f32])) -> Option<usize> {
+fn best<'a>(
+    longest: usize,
+    demands: Demands,
+    windows: impl Fn(usize) -> (&'a [f32], &'a [f32]),
+) -> Option<usize> {
     if longest < MIN_LAG {
         return None;
     }
@@ -70,14 +82,14 @@ fn best<'a>(longest: usize, least: f32, windows: impl Fn(usize) -> (&'a [f32], &
         let (early, late) = windows(lag);
         likeness(early, late)
     };
-    if is_quiet(windows(longest)) {
+    if mean_square(windows(longest)) <= demands.quiet {
         return Some(longest);
     }
     let by_likeness = |one: &(usize, f32), other: &(usize, f32)| one.1.total_cmp(&other.1);
     let coarse = (MIN_LAG..=longest).step_by(COARSE).map(|lag| (lag, likeness(lag))).max_by(by_likeness)?;
     let around = coarse.0.saturating_sub(COARSE - 1).max(MIN_LAG)..=(coarse.0 + COARSE - 1).min(longest);
     let (lag, found) = around.map(|lag| (lag, likeness(lag))).max_by(by_likeness)?;
-    (found >= least).then_some(lag)
+    (found >= demands.likeness).then_some(lag)
 }
 
 /// Normalised correlation, -1 to 1.
@@ -92,9 +104,9 @@ fn likeness(early: &[f32], late: &[f32]) -> f32 {
     if energy.is_finite() && energy > 0.0 { product / energy } else { 0.0 }
 }
 
-fn is_quiet((early, late): (&[f32], &[f32])) -> bool {
+fn mean_square((early, late): (&[f32], &[f32])) -> f32 {
     let energy: f32 = early.iter().chain(late).map(|sample| sample * sample).sum();
-    energy <= QUIET * (early.len() + late.len()) as f32
+    energy / (early.len() + late.len()).max(1) as f32
 }
 
 /// 2.5 ms: the pitch of a child, 400 Hz.
@@ -107,12 +119,6 @@ const FADE: usize = 240;
 const CONTEXT: usize = 480;
 /// Lags are compared every 83 us first: a twentieth of a period at 600 Hz.
 const COARSE: usize = 4;
-/// NetEq's threshold.
-const LIKENESS: f32 = 0.9;
-/// NetEq's threshold for fast acceleration.
-const FAST_LIKENESS: f32 = 0.5;
-/// -50 dBFS as a mean square.
-const QUIET: f32 = 1e-5;
 
 /// What [`accelerate`] and [`expand`] want to know of what was played.
 pub(super) const HISTORY: usize = MAX_LAG + CONTEXT;

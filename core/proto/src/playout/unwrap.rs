@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unwrapper {
     newest: Option<Newest>,
-    /// The sequence number that would confirm a suspect packet.
-    suspect: Option<u16>,
+    /// A packet that did not fit: its sequence number and timestamp.
+    suspect: Option<(u16, u32)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +36,10 @@ impl Unwrapper {
         let step = sequence.wrapping_sub(newest.sequence as u16) as i16;
         let advance = timestamp.wrapping_sub(newest.position as u32) as i32;
         let position = newest.position + i64::from(advance);
-        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) || is_far(position) {
-            if self.suspect.replace(sequence.wrapping_add(1)) != Some(sequence) {
+        let near = (-MAX_MISORDER..=MAX_DROPOUT).contains(&step) && !is_far(position);
+        if !near || !agree(step, advance) {
+            let before = self.suspect.replace((sequence, timestamp));
+            if !before.is_some_and(|before| follows(before, (sequence, timestamp))) {
                 return Unwrapped::Suspect;
             }
             *self = Self { newest: Some(begin), suspect: None };
@@ -52,6 +54,22 @@ impl Unwrapper {
     }
 }
 
+/// Whether timestamps advance with the sequence, by at least the shortest packet each.
+fn agree(step: i16, advance: i32) -> bool {
+    let least = i32::from(step) * SHORTEST_SAMPLES;
+    if step < 0 { advance <= least } else { advance >= least }
+}
+
+/// Whether a packet is the one right after, of a stream of any kind.
+fn follows(before: (u16, u32), (sequence, timestamp): (u16, u32)) -> bool {
+    let advance = timestamp.wrapping_sub(before.1) as i32;
+    sequence == before.0.wrapping_add(1) && (SHORTEST_SAMPLES..=LONGEST_SAMPLES).contains(&advance)
+}
+
+/// 2 s: longer than any sender is silent between two packets.
+const LONGEST_SAMPLES: i32 = 96_000;
+/// 2.5 ms: RFC 6716 section 2.1.4.
+const SHORTEST_SAMPLES: i32 = 120;
 /// A minute of 20 ms packets: RFC 3550 appendix A.1.
 const MAX_DROPOUT: i16 = 3_000;
 /// RFC 3550 appendix A.1.

@@ -31,12 +31,14 @@ fn is_about_candidates(line: &str) -> bool {
 
 /// `o=<user> <session> <version> IN IP4 <address>`: the first three stay.
 fn push_origin(clean: &mut String, value: &str) {
-    clean.push_str("o=");
-    for word in value.split(' ').take(3) {
+    let words: Vec<&str> = value.split(' ').collect();
+    let [user, session, version, _, _, _] = words.as_slice() else {
+        clean.push_str("o=- 0 0 IN IP4 0.0.0.0");
+        return;
+    };
+    for word in ["o=", user, " ", session, " ", version, " IN IP4 0.0.0.0"] {
         clean.push_str(word);
-        clean.push(' ');
     }
-    clean.push_str("IN IP4 0.0.0.0");
 }
 
 /// `m=<kind> <port> ...`: port 0 (rejected) stays.
