@@ -20,8 +20,11 @@ use crate::signal::{Body, Cancel, CancelReason, Decline, DeclineReason, Hangup, 
 use crate::{By, End, EndReason};
 
 impl Facts {
-    /// Ends the call from this side, and tells the peer.
+    /// Ends the call from this side, and tells the peer. A call ends once (R5).
     pub(super) fn end(&mut self, cx: &mut Context, mut phase: Phase, reason: EndReason, by: By) -> Phase {
+        if let Phase::Ended(_) = phase {
+            return phase;
+        }
         Self::close_session(cx, &mut phase);
         self.outbox.close();
         match &phase {
@@ -50,6 +53,9 @@ impl Facts {
 
     /// The other side ended the call: it is not told back.
     pub(super) fn end_quietly(&mut self, cx: &mut Context, mut phase: Phase, end: End) -> Phase {
+        if let Phase::Ended(_) = phase {
+            return phase;
+        }
         Self::close_session(cx, &mut phase);
         self.outbox.close();
         self.bury(cx, &phase, end)

@@ -164,3 +164,64 @@ pub(super) const END_TONE: Duration = Duration::from_secs(3);
 pub(super) const GAP: Duration = Duration::from_secs(5);
 /// For at most so long after such a gap: the buffer of a socket is read within a second of waking.
 pub(super) const DISTRUST: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::timing;
+
+    /// Rows of the table in the module docs, with what the code does.
+    const TABLE: [(&str, Duration); 23] = [
+        ("signaling down at `call()`", OFFLINE),
+        ("preparing", PREPARING),
+        ("shortest ring", RING_MIN),
+        ("longest ring", RING_MAX),
+        ("life left of an invite that still rings", RING_LEFT_MIN),
+        ("ring at the caller, beyond that of the callee", RING_CALLER_EXTRA),
+        ("`ringing` again", RINGING_AGAIN),
+        ("announced, no invite, caught up", ANNOUNCED_CAUGHT_UP),
+        ("announced, no invite, at most", ANNOUNCED),
+        ("first `busy` or `error`, nothing rang", REFUSAL),
+        ("connect", CONNECT),
+        ("ICE up, DTLS not", timing::RUNG),
+        ("between ICE restarts", timing::RESTART_APART),
+        ("media missing", timing::MISSING),
+        ("media missing while a side is silent", timing::MISSING_QUIET),
+        ("the peer closed its only connection", timing::PEER_CLOSED_WAIT),
+        ("reconnect", RECONNECT),
+        ("candidates batch", timing::BATCH),
+        ("tombstone", TOMBSTONE),
+        ("an ended call in the snapshots", SHOWN),
+        ("busy or congestion tone after an end", END_TONE),
+        ("a suspend, or a late timer, that puts ages in doubt", GAP),
+        ("ages in doubt", DISTRUST),
+    ];
+
+    #[test]
+    fn the_table_of_timers_says_what_the_code_does() {
+        let docs = include_str!("mod.rs");
+        let section = docs.split("# Timers").nth(1).and_then(|rest| rest.split("# Pairs").next()).unwrap();
+        let rows: Vec<(String, Duration)> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | "))
+            .skip(1)
+            .map(|line| {
+                let mut cells = line.split(" | ");
+                (cells.next().unwrap().to_owned(), parse(cells.next().unwrap()))
+            })
+            .collect();
+        let table: Vec<(String, Duration)> =
+            TABLE.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        assert_eq!(rows, table);
+    }
+
+    fn parse(text: &str) -> Duration {
+        let (number, unit) = text.split_once(' ').unwrap();
+        let number = number.parse().unwrap();
+        match unit {
+            "ms" => Duration::from_millis(number),
+            "s" => Duration::from_secs(number),
+            other => panic!("a unit: {other}"),
+        }
+    }
+}

@@ -25,6 +25,14 @@ mod ladder;
 mod media;
 mod negotiation;
 
+/// The times of the ladder and of batches, for the table in [`crate::call`].
+#[cfg(test)]
+pub(crate) mod timing {
+    pub(crate) use super::candidates::BATCH;
+    pub(crate) use super::ladder::{RESTART_APART, RUNG};
+    pub(crate) use super::{MISSING, MISSING_QUIET, PEER_CLOSED_WAIT};
+}
+
 pub use media::{LocalCandidate, MediaCommand, MediaEvent, MediaFailure, PathState, RemoteCandidate};
 
 use std::collections::VecDeque;
