@@ -1,2 +1,4 @@
 //! The harness.
 #![forbid(unsafe_code)]
+
+pub mod pulse;
