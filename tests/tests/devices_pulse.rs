@@ -209,9 +209,9 @@ impl Pair {
 }
 
 fn run(name: &str, test: impl Future<Output = ()>) {
-    inside(name, || {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
-    });
+    // The test waits for other programs on its own thread; the links run on another.
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    inside(name, || runtime().unwrap().block_on(test));
 }
 
 async fn next(events: &mut AudioEvents, wanted: impl Fn(&AudioEvent) -> bool) -> AudioEvent {
