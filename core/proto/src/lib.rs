@@ -11,6 +11,7 @@
 //! | [`phoenix`] | the Supabase channel protocol |
 //! | [`playout`] | the jitter buffer |
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_types)]
 
 pub mod call;
 mod end;

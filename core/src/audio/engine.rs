@@ -79,6 +79,9 @@ impl Engine {
 
     /// Takes what was ordered since the last time.
     pub(super) fn take(&mut self, orders: Orders, now: Instant) {
+        if orders.is_empty() {
+            return;
+        }
         for (conn, link) in orders.links {
             match link.and_then(|link| Leg::new(link, now).ok()) {
                 Some(leg) => {
@@ -117,8 +120,8 @@ impl Engine {
     /// Closes everything.
     pub(super) fn close(&mut self) {
         self.plan = AudioPlan::default();
-        self.capture.set_open(false, |_, _| unreachable!("closing opens nothing"));
-        self.playback.set_open(false, |_, _| unreachable!("closing opens nothing"));
+        self.capture.close();
+        self.playback.close();
         self.legs.clear();
         self.board.clear();
     }
@@ -151,7 +154,8 @@ impl Engine {
     }
 
     fn read_reports(&mut self) {
-        while let Some(news) = self.capture.poll() {
+        let devices = &self.devices;
+        while let Some(news) = self.capture.poll(|c, r| devices.open_capture(c, r)) {
             match &news {
                 DeviceNews::Opened { first: true, .. } => {
                     self.events.send(AudioEvent::Capture(AudioInput::CaptureOpened));
@@ -160,11 +164,11 @@ impl Engine {
                     let failure = AudioInput::CaptureFailed(error.as_microphone_failure());
                     self.events.send(AudioEvent::Capture(failure));
                 }
-                DeviceNews::Opened { .. } | DeviceNews::Lost => {}
+                DeviceNews::Opened { .. } | DeviceNews::Lost | DeviceNews::Refused(_) => {}
             }
             self.events.send(device_event(DeviceKind::Capture, news));
         }
-        while let Some(news) = self.playback.poll() {
+        while let Some(news) = self.playback.poll(|c, r| devices.open_playback(c, r)) {
             self.events.send(device_event(DeviceKind::Playback, news));
         }
     }
@@ -293,7 +297,7 @@ fn device_event(kind: DeviceKind, news: DeviceNews) -> AudioEvent {
     match news {
         DeviceNews::Opened { name, .. } => AudioEvent::DeviceInUse { kind, name: Some(name) },
         DeviceNews::Lost => AudioEvent::DeviceInUse { kind, name: None },
-        DeviceNews::Failed(error) => AudioEvent::DeviceFailed { kind, error },
+        DeviceNews::Failed(error) | DeviceNews::Refused(error) => AudioEvent::DeviceFailed { kind, error },
     }
 }
 

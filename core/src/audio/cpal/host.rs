@@ -7,6 +7,13 @@ use ::cpal::{Device, ErrorKind, Host};
 
 use crate::audio::device::{AudioDevice, AudioDeviceId, DeviceChoice, DeviceError, DeviceKind};
 
+/// Whether ALSA will do when there is no sound server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OrCards {
+    Yes,
+    No,
+}
+
 /// A connection to the sound system.
 pub(super) struct Backend {
     host: Host,
@@ -14,24 +21,38 @@ pub(super) struct Backend {
 }
 
 impl Backend {
+    /// Connects to the sound server if its socket is there, else to what the system has (`or_cards`).
+    ///
     /// # Errors
     /// There is no sound system to talk to.
-    pub(super) fn connect() -> Result<Self, DeviceError> {
+    pub(super) fn connect(or_cards: OrCards) -> Result<Self, DeviceError> {
         #[cfg(target_os = "linux")]
         {
             use ::cpal::HostId;
-            // The host asks for the socket alone: a socket without a server behind it is refused here.
             if ::cpal::available_hosts().contains(&HostId::PulseAudio) {
                 return match ::cpal::host_from_id(HostId::PulseAudio) {
                     Ok(host) => Ok(Self { host, is_server: true }),
-                    Err(error) => Err(server_error(&error)),
+                    // Its client calls a socket without a server behind it a failure of I/O.
+                    Err(error) if device_error(&error) == DeviceError::Denied => Err(DeviceError::Denied),
+                    Err(_) => Err(DeviceError::NoServer),
                 };
+            }
+            if or_cards == OrCards::No {
+                return Err(DeviceError::NoServer);
             }
             let host = ::cpal::host_from_id(HostId::Alsa).map_err(|e| device_error(&e))?;
             Ok(Self { host, is_server: false })
         }
         #[cfg(not(target_os = "linux"))]
-        Ok(Self { host: ::cpal::default_host(), is_server: false })
+        {
+            let _ = or_cards;
+            Ok(Self { host: ::cpal::default_host(), is_server: false })
+        }
+    }
+
+    /// Whether the cards will do, should this connection break: a sound server is back within seconds.
+    pub(super) fn or_cards(&self) -> OrCards {
+        if self.is_server { OrCards::No } else { OrCards::Yes }
     }
 
     /// Every device, with the defaults marked. Monitors (the record of a speaker) are left out; they can be chosen.
@@ -122,6 +143,7 @@ pub(super) fn name(device: &Device) -> String {
 }
 
 /// What an error of cpal means to us.
+#[allow(clippy::wildcard_enum_match_arm, reason = "cpal may add kinds; what we do not know is a loss")]
 pub(super) fn device_error(error: &::cpal::Error) -> DeviceError {
     match error.kind() {
         ErrorKind::PermissionDenied => DeviceError::Denied,
@@ -132,15 +154,6 @@ pub(super) fn device_error(error: &::cpal::Error) -> DeviceError {
             DeviceError::Unsupported
         }
         _ => DeviceError::Lost,
-    }
-}
-
-/// The socket is there and the server behind it is not: its client calls every such failure one of I/O.
-#[cfg(target_os = "linux")]
-fn server_error(error: &::cpal::Error) -> DeviceError {
-    match device_error(error) {
-        DeviceError::Denied => DeviceError::Denied,
-        _ => DeviceError::NoServer,
     }
 }
 

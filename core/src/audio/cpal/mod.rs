@@ -10,7 +10,7 @@
 //! | callbacks stop without a word | their count stands still for 500 ms | rebuilt |
 //! | the system's default changes | asked once a second | moved there, if the default was chosen |
 //! | the chosen device vanishes | its stream fails | the default is used until it is back |
-//! | the sound server restarts | the stream fails | rebuilt with a new connection to the server |
+//! | the sound server restarts | the stream fails | rebuilt with a new connection to the server; cards are tried after 10 s |
 //! | nothing works for 10 s | | reported as failed; attempts go on |
 
 mod host;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use self::host::Backend;
+use self::host::{Backend, OrCards};
 use self::supervisor::{Supervisor, supervise};
 use crate::BoxFuture;
 use crate::audio::device::{
@@ -57,7 +57,7 @@ impl Default for CpalDevices {
 
 impl AudioDevices for CpalDevices {
     fn list(&self) -> Result<Vec<AudioDevice>, DeviceError> {
-        let backend = Backend::connect()?;
+        let backend = Backend::connect(OrCards::Yes)?;
         let devices = backend.list();
         backend.retire();
         devices

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Living;
-use super::host::{Backend, name};
+use super::host::{Backend, OrCards, name};
 use super::stream::{Direction, Running};
 use crate::audio::device::{AudioDeviceId, DeviceChoice, DeviceError, DeviceReport, Reports};
 
@@ -53,12 +53,12 @@ impl<D: Direction> Supervisor<D> {
 
     /// Opens, watches and reopens until it is closed.
     fn run(self) {
-        let mut opened_before = false;
+        let mut lost: Option<OrCards> = None;
         let mut attempts = Attempts::new();
         while !self.is_closing() {
-            match self.open(opened_before) {
+            match self.open(lost, &attempts) {
                 Ok(open) => {
-                    opened_before = true;
+                    lost = Some(open.backend.or_cards());
                     attempts = Attempts::new();
                     let verdict = self.watch(&open);
                     self.close(open);
@@ -69,18 +69,20 @@ impl<D: Direction> Supervisor<D> {
                 }
                 Err(error) => {
                     // The first opening tells at once; after a loss there is time for a server to come back.
-                    if attempts.is_final_failure(opened_before) {
+                    if attempts.is_final_failure(lost.is_some()) {
                         self.report(DeviceReport::Failed(error));
                     }
-                    self.wait(attempts.next_pause());
+                    self.wait(attempts.next_pause(lost.is_some()));
                 }
             }
         }
     }
 
-    fn open(&self, opened_before: bool) -> Result<Open, DeviceError> {
-        let backend = Backend::connect()?;
-        match self.build(&backend, opened_before) {
+    /// Opens; `lost` tells what the connection before says, if there was one.
+    fn open(&self, lost: Option<OrCards>, attempts: &Attempts) -> Result<Open, DeviceError> {
+        let or_cards = if attempts.is_patient() { lost.unwrap_or(OrCards::Yes) } else { OrCards::Yes };
+        let backend = Backend::connect(or_cards)?;
+        match self.build(&backend, lost.is_some()) {
             Ok((running, id)) => Ok(Open { backend, id, running }),
             Err(error) => {
                 backend.retire();
@@ -198,14 +200,23 @@ impl Attempts {
         Self { since: Instant::now(), failed: 0, told: false }
     }
 
+    /// A device that was lost may still come back soon.
+    fn is_patient(&self) -> bool {
+        self.since.elapsed() <= PATIENCE
+    }
+
     /// Whether this failure is to be told: once.
-    fn is_final_failure(&mut self, opened_before: bool) -> bool {
-        let due = !opened_before || self.since.elapsed() > PATIENCE;
+    fn is_final_failure(&mut self, was_lost: bool) -> bool {
+        let due = !was_lost || !self.is_patient();
         due && !std::mem::replace(&mut self.told, true)
     }
 
-    /// 50, 100, 200, then 400 ms: a device that is back is used within a second.
-    fn next_pause(&mut self) -> Duration {
+    /// After a loss 50, 100, 200, then 400 ms: a device that is back is used within a second. Else, and when patience
+    /// has ended, 2 s.
+    fn next_pause(&mut self, was_lost: bool) -> Duration {
+        if !was_lost || !self.is_patient() {
+            return SLOW_PAUSE;
+        }
         let pause = FIRST_PAUSE * 2u32.pow(self.failed.min(3));
         self.failed += 1;
         pause
@@ -221,3 +232,5 @@ const ASK_DEFAULT: Duration = Duration::from_secs(1);
 /// A sound server that is restarted by its supervisor is back sooner.
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// For a device that is not there: each attempt makes ALSA write to the standard error stream.
+const SLOW_PAUSE: Duration = Duration::from_secs(2);
