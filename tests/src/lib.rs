@@ -1,4 +1,5 @@
-//! The harness.
+//! The harness: virtual worlds, exchanges between engines, benchmarks.
 #![forbid(unsafe_code)]
 
+pub mod exchange;
 pub mod sim;

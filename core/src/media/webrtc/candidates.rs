@@ -84,17 +84,16 @@ mod tests {
 
     #[test]
     fn a_candidate_leaves_without_its_related_address() {
-        let candidate = "candidate:7 1 udp 1694498815 203.0.113.5 5000 typ srflx raddr 192.168.1.4 rport 40000";
+        let candidate =
+            "candidate:7 1 udp 1694498815 203.0.113.5 5000 typ srflx raddr 192.168.1.4 rport 40000";
         let clean = clean_candidate(candidate, false).unwrap();
-        assert_eq!(
-            clean,
-            "candidate:7 1 udp 1694498815 203.0.113.5 5000 typ srflx raddr 0.0.0.0 rport 0"
-        );
+        assert_eq!(clean, "candidate:7 1 udp 1694498815 203.0.113.5 5000 typ srflx raddr 0.0.0.0 rport 0");
     }
 
     #[test]
     fn useless_candidates_stay() {
-        let of = |address: &str, protocol: &str| format!("candidate:7 1 {protocol} 1 {address} 5000 typ host");
+        let of =
+            |address: &str, protocol: &str| format!("candidate:7 1 {protocol} 1 {address} 5000 typ host");
         assert_eq!(clean_candidate(&of("127.0.0.1", "udp"), false), None);
         assert!(clean_candidate(&of("127.0.0.1", "udp"), true).is_some());
         assert_eq!(clean_candidate(&of("0.0.0.0", "udp"), true), None);

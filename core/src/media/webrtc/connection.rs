@@ -249,7 +249,9 @@ impl Connection {
             RTCIceConnectionState::Checking => PathState::Checking,
             RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => PathState::Connected,
             // The pair may yet answer, and what is sent may arrive.
-            RTCIceConnectionState::Disconnected => return self.report(MediaEvent::Path(PathState::Disconnected)).await,
+            RTCIceConnectionState::Disconnected => {
+                return self.report(MediaEvent::Path(PathState::Disconnected)).await;
+            }
             RTCIceConnectionState::Failed => return self.fail_path().await,
             _ => return,
         };
@@ -325,7 +327,8 @@ impl Connection {
     }
 
     async fn send(&mut self, frame: EncodedFrame) {
-        let payload_type = self.negotiation.payload_type.filter(|_| self.state.secured && self.state.writable);
+        let payload_type =
+            self.negotiation.payload_type.filter(|_| self.state.secured && self.state.writable);
         let Some(payload_type) = payload_type else {
             self.packetizer.skip(&frame);
             return;
@@ -369,7 +372,9 @@ impl Connection {
         while let Ok(signal) = self.signals.try_recv() {
             match signal {
                 Signal::Candidate(_) | Signal::GatheringComplete => {}
-                Signal::Ice(_) | Signal::State(_) | Signal::Track(_) | Signal::Notice(_) => others.push(signal),
+                Signal::Ice(_) | Signal::State(_) | Signal::Track(_) | Signal::Notice(_) => {
+                    others.push(signal)
+                }
             }
         }
         others

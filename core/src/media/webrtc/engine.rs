@@ -194,11 +194,7 @@ fn randoms() -> Option<Randoms> {
     let bytes = getrandom::u64().ok()?.to_le_bytes();
     let ssrc = getrandom::u32().ok()?;
     let [a, b, c, d, e, f, ..] = bytes;
-    Some(Randoms {
-        ssrc,
-        sequence: u16::from_le_bytes([a, b]),
-        timestamp: u32::from_le_bytes([c, d, e, f]),
-    })
+    Some(Randoms { ssrc, sequence: u16::from_le_bytes([a, b]), timestamp: u32::from_le_bytes([c, d, e, f]) })
 }
 
 /// Commands of a connection; when full, [`QueueFull`].

@@ -90,7 +90,11 @@ impl Connection {
 
     pub(super) async fn take_answer(&mut self, round: u32, sdp: &str) {
         if round != self.negotiation.round {
-            tracing::debug!(round, newest = self.negotiation.round, "an answer to an earlier round is dropped");
+            tracing::debug!(
+                round,
+                newest = self.negotiation.round,
+                "an answer to an earlier round is dropped"
+            );
             return;
         }
         let Some(payload_type) = opus_payload_type(sdp) else {

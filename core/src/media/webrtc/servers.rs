@@ -57,7 +57,7 @@ impl ServerList {
             Ok(IceServerList { servers, expires_in }) => {
                 // At half of its life: what is left covers a call's setup and a restart.
                 let refresh_at = expires_in.map(|life| Instant::now() + life / 2);
-                for url in skipped(&servers) {
+                if let Some(url) = skipped(&servers) {
                     tracing::warn!(scheme = ?url.scheme, "ICE servers over TCP and TLS are not used yet");
                 }
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

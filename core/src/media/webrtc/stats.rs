@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use webrtc::peer_connection::{PeerConnection, RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector};
+use webrtc::peer_connection::{
+    PeerConnection, RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector,
+};
 
 use crate::media::{PathKind, SelectedPath};
 

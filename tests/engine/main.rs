@@ -1,0 +1,8 @@
+//! Two media engines over a simulated network, and over real sockets.
+
+mod common;
+mod connect;
+mod ends;
+mod loopback;
+mod names;
+mod repeatable;
