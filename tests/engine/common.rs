@@ -60,6 +60,15 @@ impl Pair {
         tokio::time::timeout(Duration::from_secs(15), both).await.ok()
     }
 
+    /// Drops both engines without closing them.
+    pub(crate) async fn drop_engines(self) {
+        for task in self.tasks {
+            task.abort();
+            // It holds the engine until it is gone.
+            let _ = task.await;
+        }
+    }
+
     /// Closes both engines.
     pub(crate) async fn close(self) {
         for task in &self.tasks {

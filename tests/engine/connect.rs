@@ -21,9 +21,10 @@ fn connects(seed: u64, path: Path) -> Duration {
 }
 
 #[test]
-fn a_clean_path_connects_in_six_one_way_delays() {
+fn a_clean_path_is_up_in_twelve_one_way_delays() {
     let up = connects(1, Path::delay_ms(50));
-    assert!(up <= Duration::from_millis(600), "{up:?}");
+    // Signaling 2, ICE 4, DTLS 6 with its cookie, then the first frame at the next tick of 20 ms.
+    assert!(up <= Duration::from_millis(620), "{up:?}");
 }
 
 #[test]

@@ -97,8 +97,7 @@ fn a_dropped_engine_leaves_nothing() {
     sim::run(6, |world| async move {
         let pair = Pair::dial(&world);
         pair.up().await.unwrap();
-        drop(pair.a.clone());
-        let Pair { .. } = pair;
+        pair.drop_engines().await;
     });
 }
 

@@ -21,7 +21,7 @@ fn log(seed: u64) -> String {
 fn the_same_seed_gives_the_same_log() {
     for seed in [1, 2, 3] {
         let first = log(seed);
-        assert!(first.lines().count() > 200);
+        assert!(first.lines().count() > 150, "{first}");
         for _ in 0..20 {
             let again = log(seed);
             let difference = first.lines().zip(again.lines()).find(|(a, b)| a != b);

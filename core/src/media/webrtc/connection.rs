@@ -11,7 +11,7 @@
 //! `Close` does not queue: it raises a flag, which ends the task wherever it waits. Nothing is reported afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -222,6 +222,10 @@ impl Connection {
                 self.report(MediaEvent::Failed(MediaFailure::Dtls)).await;
             }
             Signal::Notice(Notice::Refused) => {}
+        }
+        if self.peer.overflowed.swap(false, Ordering::Relaxed) {
+            tracing::error!(conn = self.id.0, "the engine's signals overflowed");
+            self.report(MediaEvent::Failed(MediaFailure::Overflow)).await;
         }
     }
 

@@ -29,6 +29,20 @@ pub(super) struct UsableServers {
     pub(super) relay: bool,
 }
 
+impl UsableServers {
+    /// The servers for a connection. The engine refuses to be built for relays only without a relay; a server that
+    /// nobody can resolve keeps such a connection whole, should it be allowed direct paths later.
+    pub(super) fn for_policy(self, relay_only: bool) -> Vec<RTCIceServer> {
+        let mut servers = self.servers;
+        if relay_only && !self.relay {
+            let none = "none".to_owned();
+            let urls = vec![format!("turn:{NO_SERVER}")];
+            servers.push(RTCIceServer { urls, username: none.clone(), credential: none });
+        }
+        servers
+    }
+}
+
 impl ServerList {
     pub(super) fn new(source: Arc<dyn IceServers>) -> Self {
         Self { source, kept: Mutex::new(None), fetching: tokio::sync::Mutex::new(()) }
@@ -97,6 +111,9 @@ fn skipped(servers: &[IceServer]) -> Option<IceUrl> {
     let mut urls = servers.iter().flat_map(|server| &server.urls).filter_map(|text| text.parse().ok());
     urls.find(|url: &IceUrl| !url.is_usable())
 }
+
+/// A name that never resolves (RFC 6761 section 6.4).
+const NO_SERVER: &str = "relay.invalid";
 
 #[cfg(test)]
 mod tests {
