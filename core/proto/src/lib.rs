@@ -22,7 +22,7 @@ pub mod signal;
 mod time;
 
 pub use end::{
-    By, ConnectFailure, ElsewhereHow, End, EndReason, Language, MicrophoneFailure, UnsupportedWhat,
+    By, ConnectFailure, ElsewhereHow, End, EndReason, Language, MicrophoneFailure, Retry, UnsupportedWhat,
 };
 pub use id::{CallId, ConnId, DeviceId, IdError, Instance, MessageId, UserId};
 pub use time::Timestamp;
