@@ -87,9 +87,9 @@ fn descriptions_and_candidates_leave_without_addresses() {
         let offers: Vec<_> = seen
             .events
             .iter()
-            .filter_map(|(_, event)| match event {
-                MediaEvent::OfferReady { sdp, .. } => Some(sdp.clone()),
-                _ => None,
+            .filter_map(|(_, event)| {
+                let MediaEvent::OfferReady { sdp, .. } = event else { return None };
+                Some(sdp.clone())
             })
             .collect();
         assert_eq!(offers.len(), 1);

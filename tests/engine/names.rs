@@ -33,7 +33,7 @@ impl Resolver for Stalling {
 fn servers() -> Arc<StaticIceServers> {
     let urls = ["stun:stun.example", "turn:turn.example"].map(str::to_owned).into();
     let server = IceServer { urls, username: "u".to_owned(), credential: "p".to_owned() };
-    Arc::new(StaticIceServers::new(vec![server]).unwrap())
+    Arc::new(StaticIceServers::new(vec![server]).expect("good URLs"))
 }
 
 fn dial_with(delay: Option<Duration>) -> sim::Report<(Duration, Option<Duration>)> {

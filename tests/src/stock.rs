@@ -75,7 +75,7 @@ struct Up {
 
 #[derive(Debug, Clone)]
 enum Note {
-    Description(RTCSessionDescription),
+    Description(Box<RTCSessionDescription>),
     Candidate(RTCIceCandidateInit),
 }
 
@@ -126,7 +126,7 @@ async fn run(mut side: Side, caller: bool, out: Sender<Note>, mut inbox: Mailbox
     if caller {
         let offer = side.pc.create_offer(None).await?;
         side.pc.set_local_description(offer.clone()).await?;
-        out.send(Note::Description(offer));
+        out.send(Note::Description(Box::new(offer)));
     }
     let (mut early, mut remote_known, mut sequence) = (Vec::new(), false, 0_u16);
     let mut remote: Option<Arc<dyn TrackRemote>> = None;
@@ -150,12 +150,12 @@ async fn run(mut side: Side, caller: bool, out: Sender<Note>, mut inbox: Mailbox
             note = inbox.recv() => {
                 match note {
                     Note::Description(description) => {
-                        side.pc.set_remote_description(description).await?;
+                        side.pc.set_remote_description(*description).await?;
                         remote_known = true;
                         if !caller {
                             let answer = side.pc.create_answer(None).await?;
                             side.pc.set_local_description(answer.clone()).await?;
-                            out.send(Note::Description(answer));
+                            out.send(Note::Description(Box::new(answer)));
                         }
                     }
                     Note::Candidate(candidate) => early.push(candidate),

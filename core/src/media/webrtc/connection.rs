@@ -21,7 +21,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
 use super::alarm::Alarm;
-use super::candidates::clean_candidate;
+use super::candidates::outgoing_candidate;
 use super::config::Setup;
 use super::negotiation::Negotiation;
 use super::peer::{Peer, PeerOptions};
@@ -230,7 +230,7 @@ impl Connection {
     }
 
     async fn handle_candidate(&mut self, text: &str) {
-        let Some(candidate) = clean_candidate(text, self.common.setup.local_demo) else { return };
+        let Some(candidate) = outgoing_candidate(text, self.common.setup.local_demo) else { return };
         self.state.candidates += 1;
         self.state.relay_candidates += u32::from(candidate.contains(" typ relay"));
         tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
@@ -257,7 +257,10 @@ impl Connection {
                 return self.report(MediaEvent::Path(PathState::Disconnected)).await;
             }
             RTCIceConnectionState::Failed => return self.fail_path().await,
-            _ => return,
+            RTCIceConnectionState::New
+            | RTCIceConnectionState::Closed
+            | RTCIceConnectionState::Unspecified
+            | _ => return,
         };
         self.state.writable = path == PathState::Connected;
         self.report(MediaEvent::Path(path)).await;

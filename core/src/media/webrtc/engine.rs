@@ -105,7 +105,12 @@ impl MediaEngine for WebRtcEngine {
                     outlets.closing.raise();
                 }
             }
-            command => {
+            command @ (MediaCommand::CreateOffer { .. }
+            | MediaCommand::TakeOffer { .. }
+            | MediaCommand::TakeAnswer { .. }
+            | MediaCommand::AddCandidates { .. }
+            | MediaCommand::ExpectMedia { .. }
+            | MediaCommand::AllowDirect) => {
                 let connections = self.connections();
                 let sent = connections.open.get(&conn).map(|outlets| outlets.commands.try_send(command));
                 if let Some(Err(mpsc::error::TrySendError::Full(_))) = sent {

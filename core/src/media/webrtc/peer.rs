@@ -148,7 +148,7 @@ fn settings(local_demo: bool, mdns: MulticastDnsMode) -> SettingEngineBuilder {
 
 /// Opus as RFC 7587 names it, with in-band FEC, on the number that browsers use.
 fn opus() -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters { rtp_codec: opus_codec(), payload_type: 111, ..Default::default() }
+    RTCRtpCodecParameters { rtp_codec: opus_codec(), payload_type: 111 }
 }
 
 fn opus_codec() -> RTCRtpCodec {

@@ -42,6 +42,6 @@ fn kind(report: &RTCStatsReport, id: &str) -> PathKind {
         RTCIceCandidateType::Host => PathKind::Host,
         RTCIceCandidateType::Srflx => PathKind::ServerReflexive,
         RTCIceCandidateType::Relay => PathKind::Relay,
-        _ => PathKind::PeerReflexive,
+        RTCIceCandidateType::Prflx | RTCIceCandidateType::Unspecified | _ => PathKind::PeerReflexive,
     }
 }
