@@ -65,6 +65,25 @@ fn a_close_reaches_the_peer() {
 }
 
 #[test]
+fn a_close_gets_through_loss() {
+    let mut told = 0;
+    for seed in 0..20 {
+        told += sim::run(seed, |world| async move {
+            world.net().set_all(Path::delay_ms(50).loss_percent(20.0));
+            let pair = Pair::dial(&world);
+            pair.up().await.unwrap();
+            pair.b.command(CONN, MediaCommand::Close).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let told = pair.at_a.seen().has(&MediaEvent::PeerClosed);
+            pair.close().await;
+            u32::from(told)
+        })
+        .output;
+    }
+    assert!(told >= 19, "{told} of 20");
+}
+
+#[test]
 fn nothing_is_reported_after_a_close() {
     sim::run(4, |world| async move {
         let pair = Pair::dial(&world);

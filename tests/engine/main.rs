@@ -1,5 +1,6 @@
 //! Two media engines over a simulated network, and over real sockets.
 
+mod agree;
 mod common;
 mod connect;
 mod ends;

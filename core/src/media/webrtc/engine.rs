@@ -53,6 +53,8 @@ impl WebRtcEngine {
     pub(super) fn new(setup: Setup) -> Self {
         let (events_tx, events) = mpsc::channel(EVENT_PLACES);
         let servers = ServerList::new(setup.ice_servers.clone());
+        // So that the first call finds them.
+        servers.fetch();
         let common = Common { setup, servers, mdns_works: AtomicBool::new(true), events: events_tx };
         Self {
             common: Arc::new(common),
@@ -148,6 +150,7 @@ impl MediaEngine for WebRtcEngine {
         Box::pin(async move {
             let mut tasks = self.connections().close();
             while tasks.join_next().await.is_some() {}
+            self.common.servers.close().await;
         })
     }
 }
