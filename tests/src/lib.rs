@@ -1,5 +1,6 @@
-//! The harness.
+//! The harness: simulated networks, private sound servers, benchmarks.
 #![forbid(unsafe_code)]
 
-pub mod sim;
+pub mod bench;
 pub mod pulse;
+pub mod sim;

@@ -209,7 +209,8 @@ fn host_and_port(place: &str) -> Result<(&str, Option<&str>), IceUrlError> {
     if let Some(rest) = place.strip_prefix('[') {
         let (host, port) = rest.split_once(']').ok_or(IceUrlError::Host)?;
         host.parse::<Ipv6Addr>().map_err(|_| IceUrlError::Host)?;
-        let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(IceUrlError::Port)?) };
+        let port =
+            if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(IceUrlError::Port)?) };
         return Ok((host, port));
     }
     let (host, port) = place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port)));

@@ -35,8 +35,8 @@ struct State<T> {
     waiting: BTreeMap<(Instant, u64), T>,
 }
 
-/// A way for messages of `T`, with the faults of `path`.
-pub(super) fn mail<T>(seed: u64, name: &str, path: Path) -> (Sender<T>, Mailbox<T>) {
+/// A way for messages of `T`, with the faults of `path`. Works in real time too.
+pub fn mail<T>(seed: u64, name: &str, path: Path) -> (Sender<T>, Mailbox<T>) {
     let state = State { link: Link::new(seed, name), path, next: 0, waiting: BTreeMap::new() };
     let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new() });
     (Sender { shared: shared.clone() }, Mailbox { shared })

@@ -44,7 +44,7 @@ mod stun;
 mod world;
 
 pub use describe::{describe, mask};
-pub use mail::{Mailbox, Sender};
+pub use mail::{Mailbox, Sender, mail};
 pub use net::Net;
 pub use path::{Loss, Path};
 pub use runtime::SimRuntime;

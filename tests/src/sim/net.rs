@@ -135,7 +135,8 @@ impl Net {
         let address = socket.local_addr()?;
         let mut state = lock(&self.state);
         state.next_socket += 1;
-        let inbox = Arc::new(Inbox { host: host.to_owned(), key: state.next_socket, queue: Mutex::default() });
+        let inbox =
+            Arc::new(Inbox { host: host.to_owned(), key: state.next_socket, queue: Mutex::default() });
         state.sockets.insert(address, inbox.clone());
         Ok(Arc::new(SimSocket { net: self.clone(), address, inbox, gate, _reserved: socket }))
     }
@@ -171,7 +172,8 @@ impl Net {
 
     fn answer_as_stun_server(&self, state: &mut State, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let outer = SocketAddr::new([203, 0, 113, 1].into(), from.port());
-        let (Some(answer), Some(inbox)) = (stun::answer(bytes, outer), state.sockets.get(&from).cloned()) else {
+        let (Some(answer), Some(inbox)) = (stun::answer(bytes, outer), state.sockets.get(&from).cloned())
+        else {
             return;
         };
         state.aliases.insert(outer, from);

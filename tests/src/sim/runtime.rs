@@ -8,9 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use ringback::media::webrtc::runtime::RuntimeFactory;
-use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
-};
+use webrtc::runtime::{AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime};
 
 use super::gate::{Gate, GatedTask, TIMER};
 use super::net::Net;
@@ -89,9 +87,11 @@ impl Runtime for SimRuntime {
 
     fn yield_now(&self) -> Boxed<'static, ()> {
         let gate = self.gate.clone();
-        Box::pin(std::future::poll_fn(move |cx| {
-            if gate.may_pass(TIMER, cx) { Poll::Ready(()) } else { Poll::Pending }
-        }))
+        Box::pin(std::future::poll_fn(
+            move |cx| {
+                if gate.may_pass(TIMER, cx) { Poll::Ready(()) } else { Poll::Pending }
+            },
+        ))
     }
 
     fn name(&self) -> &'static str {

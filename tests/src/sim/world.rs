@@ -97,6 +97,9 @@ pub fn run_with_limit<T, F: Future<Output = T>>(
     scenario: impl FnOnce(World) -> F,
 ) -> Report<T> {
     let _watchdog = Watchdog::start(seed);
+    // For whoever looks for a fault: RUST_LOG=ringback=debug. A second subscriber is refused, which is fine.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no tokio runtime: {error}"));
     runtime.block_on(async {

@@ -74,6 +74,6 @@ mod tests {
 
     #[test]
     fn a_machine_without_addresses_binds_the_wildcard() {
-        assert_eq!(usable(Vec::new(), false), ["0.0.0.0:0".parse().unwrap()]);
+        assert_eq!(usable(Vec::new(), false), [SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)]);
     }
 }

@@ -35,7 +35,8 @@ impl Certificates {
 fn generate() -> Option<RTCCertificate> {
     let made = (|| {
         let provider = crypto::default_provider().map_err(|error| error.to_string())?;
-        let params = CertificateParams::new(vec!["ringback".to_owned()]).map_err(|error| error.to_string())?;
+        let params =
+            CertificateParams::new(vec!["ringback".to_owned()]).map_err(|error| error.to_string())?;
         RTCCertificate::generate(provider.crypto(), SignatureScheme::EcdsaP256Sha256, params)
             .map_err(|error| error.to_string())
     })();

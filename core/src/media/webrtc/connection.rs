@@ -11,7 +11,7 @@
 //! `Close` does not queue: it raises a flag, which ends the task wherever it waits. Nothing is reported afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +21,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
 use super::alarm::Alarm;
-use super::candidates::clean_candidate;
+use super::candidates::outgoing_candidate;
 use super::config::Setup;
 use super::negotiation::Negotiation;
 use super::peer::{Peer, PeerOptions};
@@ -223,10 +223,14 @@ impl Connection {
             }
             Signal::Notice(Notice::Refused) => {}
         }
+        if self.peer.overflowed.swap(false, Ordering::Relaxed) {
+            tracing::error!(conn = self.id.0, "the engine's signals overflowed");
+            self.report(MediaEvent::Failed(MediaFailure::Overflow)).await;
+        }
     }
 
     async fn handle_candidate(&mut self, text: &str) {
-        let Some(candidate) = clean_candidate(text, self.common.setup.local_demo) else { return };
+        let Some(candidate) = outgoing_candidate(text, self.common.setup.local_demo) else { return };
         self.state.candidates += 1;
         self.state.relay_candidates += u32::from(candidate.contains(" typ relay"));
         tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
@@ -249,9 +253,14 @@ impl Connection {
             RTCIceConnectionState::Checking => PathState::Checking,
             RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => PathState::Connected,
             // The pair may yet answer, and what is sent may arrive.
-            RTCIceConnectionState::Disconnected => return self.report(MediaEvent::Path(PathState::Disconnected)).await,
+            RTCIceConnectionState::Disconnected => {
+                return self.report(MediaEvent::Path(PathState::Disconnected)).await;
+            }
             RTCIceConnectionState::Failed => return self.fail_path().await,
-            _ => return,
+            RTCIceConnectionState::New
+            | RTCIceConnectionState::Closed
+            | RTCIceConnectionState::Unspecified
+            | _ => return,
         };
         self.state.writable = path == PathState::Connected;
         self.report(MediaEvent::Path(path)).await;
@@ -325,7 +334,8 @@ impl Connection {
     }
 
     async fn send(&mut self, frame: EncodedFrame) {
-        let payload_type = self.negotiation.payload_type.filter(|_| self.state.secured && self.state.writable);
+        let payload_type =
+            self.negotiation.payload_type.filter(|_| self.state.secured && self.state.writable);
         let Some(payload_type) = payload_type else {
             self.packetizer.skip(&frame);
             return;
@@ -369,7 +379,9 @@ impl Connection {
         while let Ok(signal) = self.signals.try_recv() {
             match signal {
                 Signal::Candidate(_) | Signal::GatheringComplete => {}
-                Signal::Ice(_) | Signal::State(_) | Signal::Track(_) | Signal::Notice(_) => others.push(signal),
+                Signal::Ice(_) | Signal::State(_) | Signal::Track(_) | Signal::Notice(_) => {
+                    others.push(signal)
+                }
             }
         }
         others

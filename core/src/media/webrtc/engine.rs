@@ -53,6 +53,8 @@ impl WebRtcEngine {
     pub(super) fn new(setup: Setup) -> Self {
         let (events_tx, events) = mpsc::channel(EVENT_PLACES);
         let servers = ServerList::new(setup.ice_servers.clone());
+        // So that the first call finds them.
+        servers.fetch();
         let common = Common { setup, servers, mdns_works: AtomicBool::new(true), events: events_tx };
         Self {
             common: Arc::new(common),
@@ -105,7 +107,12 @@ impl MediaEngine for WebRtcEngine {
                     outlets.closing.raise();
                 }
             }
-            command => {
+            command @ (MediaCommand::CreateOffer { .. }
+            | MediaCommand::TakeOffer { .. }
+            | MediaCommand::TakeAnswer { .. }
+            | MediaCommand::AddCandidates { .. }
+            | MediaCommand::ExpectMedia { .. }
+            | MediaCommand::AllowDirect) => {
                 let connections = self.connections();
                 let sent = connections.open.get(&conn).map(|outlets| outlets.commands.try_send(command));
                 if let Some(Err(mpsc::error::TrySendError::Full(_))) = sent {
@@ -143,6 +150,7 @@ impl MediaEngine for WebRtcEngine {
         Box::pin(async move {
             let mut tasks = self.connections().close();
             while tasks.join_next().await.is_some() {}
+            self.common.servers.close().await;
         })
     }
 }
@@ -194,11 +202,7 @@ fn randoms() -> Option<Randoms> {
     let bytes = getrandom::u64().ok()?.to_le_bytes();
     let ssrc = getrandom::u32().ok()?;
     let [a, b, c, d, e, f, ..] = bytes;
-    Some(Randoms {
-        ssrc,
-        sequence: u16::from_le_bytes([a, b]),
-        timestamp: u32::from_le_bytes([c, d, e, f]),
-    })
+    Some(Randoms { ssrc, sequence: u16::from_le_bytes([a, b]), timestamp: u32::from_le_bytes([c, d, e, f]) })
 }
 
 /// Commands of a connection; when full, [`QueueFull`].

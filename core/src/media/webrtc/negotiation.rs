@@ -7,9 +7,10 @@ use webrtc::peer_connection::{RTCIceCandidateInit, RTCSessionDescription};
 
 use rtc::peer_connection::configuration::RTCOfferOptions;
 
-use super::candidates::{clean_description, first_mid, opus_payload_type};
+use super::candidates::{first_mid, opus_payload_type};
 use super::connection::Connection;
 use crate::proto::session::{MediaEvent, MediaFailure, RemoteCandidate};
+use crate::proto::signal::clean_local_sdp;
 
 /// What a connection knows of its negotiation.
 #[derive(Default)]
@@ -45,7 +46,7 @@ impl Connection {
     }
 
     async fn make_offer(&mut self, ice_restart: bool) -> Result<String, Error> {
-        let options = RTCOfferOptions { ice_restart, ..Default::default() };
+        let options = RTCOfferOptions { ice_restart };
         let offer = self.peer.pc.create_offer(Some(options)).await?;
         self.make_local(offer).await
     }
@@ -53,7 +54,7 @@ impl Connection {
     /// Makes `description` the local one; returns what leaves of it.
     async fn make_local(&mut self, description: RTCSessionDescription) -> Result<String, Error> {
         self.negotiation.mid = first_mid(&description.sdp).unwrap_or_default();
-        let sdp = clean_description(&description.sdp);
+        let sdp = clean_local_sdp(&description.sdp);
         self.peer.pc.set_local_description(description).await?;
         Ok(sdp)
     }
@@ -90,7 +91,11 @@ impl Connection {
 
     pub(super) async fn take_answer(&mut self, round: u32, sdp: &str) {
         if round != self.negotiation.round {
-            tracing::debug!(round, newest = self.negotiation.round, "an answer to an earlier round is dropped");
+            tracing::debug!(
+                round,
+                newest = self.negotiation.round,
+                "an answer to an earlier round is dropped"
+            );
             return;
         }
         let Some(payload_type) = opus_payload_type(sdp) else {

@@ -29,6 +29,8 @@ pub(super) struct Peer {
     pub(super) track: Arc<TrackLocalStaticRTP>,
     pub(super) control: RuntimeControl,
     pub(super) ssrc: u32,
+    /// A signal of the engine was lost.
+    pub(super) overflowed: Arc<AtomicBool>,
 }
 
 /// What differs from one connection to another.
@@ -74,13 +76,15 @@ impl Peer {
         let (runtime, control) =
             ConnectionRuntime::new(setup.runtimes.runtime(), setup.resolver.clone(), notify);
 
+        let overflowed = Arc::new(AtomicBool::new(false));
+        let callbacks = Callbacks::new(signals.clone(), overflowed.clone());
         let mut media = MediaEngine::default();
         media.register_codec(opus(), RtpCodecKind::Audio)?;
         let pc = PeerConnectionBuilder::new()
             .with_configuration(
                 RTCConfigurationBuilder::new()
                     .with_certificates(vec![options.certificate.clone()])
-                    .with_ice_servers(options.servers.servers.clone())
+                    .with_ice_servers(options.servers.clone().for_policy(options.relay_only))
                     .with_ice_transport_policy(policy(options.relay_only))
                     .build(),
             )
@@ -88,13 +92,13 @@ impl Peer {
             .with_media_engine(media)
             .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
             .with_runtime(Arc::new(runtime))
-            .with_handler(Arc::new(Callbacks::new(signals.clone())))
+            .with_handler(Arc::new(callbacks))
             .with_udp_addrs(vec![setup.addresses.clone()])
             .build()
             .await?;
         let pc: Arc<dyn PeerConnection> = Arc::new(pc);
         let track = Arc::new(TrackLocalStaticRTP::new(microphone(options.ssrc)));
-        let peer = Self { pc, track, control, ssrc: options.ssrc };
+        let peer = Self { pc, track, control, ssrc: options.ssrc, overflowed };
         if let Err(error) = peer.pc.add_track(peer.track.clone() as Arc<dyn TrackLocal>).await {
             peer.close().await;
             return Err(error);
@@ -107,7 +111,7 @@ impl Peer {
         let certificates = self.pc.get_configuration().await.certificates().to_vec();
         let configuration = RTCConfigurationBuilder::new()
             .with_certificates(certificates)
-            .with_ice_servers(servers.servers)
+            .with_ice_servers(servers.for_policy(relay_only))
             .with_ice_transport_policy(policy(relay_only))
             .build();
         self.pc.set_configuration(configuration).await
@@ -144,7 +148,7 @@ fn settings(local_demo: bool, mdns: MulticastDnsMode) -> SettingEngineBuilder {
 
 /// Opus as RFC 7587 names it, with in-band FEC, on the number that browsers use.
 fn opus() -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters { rtp_codec: opus_codec(), payload_type: 111, ..Default::default() }
+    RTCRtpCodecParameters { rtp_codec: opus_codec(), payload_type: 111 }
 }
 
 fn opus_codec() -> RTCRtpCodec {

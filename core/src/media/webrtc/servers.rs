@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::RTCIceServer;
 
@@ -11,14 +13,25 @@ use crate::media::ice::{self, IceScheme, IceServer, IceServerList, IceServers, I
 /// The list of ICE servers in use.
 pub(super) struct ServerList {
     source: Arc<dyn IceServers>,
-    kept: Mutex<Option<Kept>>,
-    /// One fetch at a time.
-    fetching: tokio::sync::Mutex<()>,
+    kept: watch::Sender<Kept>,
+    /// Fetches, while one is under way. It outlives whoever waits for it.
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What the last fetch brought.
+#[derive(Debug, Default)]
 struct Kept {
     servers: Vec<IceServer>,
-    refresh_at: Option<Instant>,
+    /// `None` before the first.
+    life: Option<Life>,
+    /// Fetches that ended, whatever they brought.
+    fetches: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Life {
+    Endless,
+    Until { refresh: Instant, end: Instant },
 }
 
 /// Servers in the engine's own terms.
@@ -29,47 +42,107 @@ pub(super) struct UsableServers {
     pub(super) relay: bool,
 }
 
+impl UsableServers {
+    /// The servers for a connection. The engine refuses to be built for relays only without a relay; a server that
+    /// nobody can resolve keeps such a connection whole, should it be allowed direct paths later.
+    pub(super) fn for_policy(self, relay_only: bool) -> Vec<RTCIceServer> {
+        let mut servers = self.servers;
+        if relay_only && !self.relay {
+            let none = "none".to_owned();
+            let urls = vec![format!("turn:{NO_SERVER}")];
+            servers.push(RTCIceServer { urls, username: none.clone(), credential: none });
+        }
+        servers
+    }
+}
+
 impl ServerList {
     pub(super) fn new(source: Arc<dyn IceServers>) -> Self {
-        Self { source, kept: Mutex::new(None), fetching: tokio::sync::Mutex::new(()) }
+        Self { source, kept: watch::Sender::default(), task: Mutex::new(None) }
     }
 
-    /// The servers to gather with. Waits for the source for `patience` at most, then goes on with the list of
-    /// before, or without one.
+    /// The servers to gather with. A list of which half its life is left is used as it is; an older one is fetched
+    /// again in the background. Without a list that holds it waits for the source, but not longer than `patience`.
     pub(super) async fn get(&self, patience: Duration) -> UsableServers {
-        if !self.is_fresh() && timeout(patience, self.fetch()).await.is_err() {
-            tracing::warn!("the source of ICE servers is slow, going on without it");
+        let now = Instant::now();
+        let (fresh, valid, fetches) = {
+            let kept = self.kept.borrow();
+            let (fresh, valid) = match kept.life {
+                Some(Life::Endless) => (true, true),
+                Some(Life::Until { refresh, end }) => (now < refresh, now < end),
+                None => (false, false),
+            };
+            (fresh, valid, kept.fetches)
+        };
+        if !fresh {
+            self.fetch();
         }
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().map(|kept| usable(&kept.servers)).unwrap_or_default()
+        if !valid {
+            self.wait_for_more_than(fetches, patience).await;
+        }
+        usable(&self.kept.borrow().servers)
     }
 
-    async fn fetch(&self) {
-        let _one = self.fetching.lock().await;
-        if self.is_fresh() {
+    /// Fetches a list in the background, unless a fetch is under way.
+    pub(super) fn fetch(&self) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
-        let fetched = self.source.fetch().await.and_then(|list| {
-            ice::check(&list.servers)?;
-            Ok(list)
-        });
-        match fetched {
-            Ok(IceServerList { servers, expires_in }) => {
-                // At half of its life: what is left covers a call's setup and a restart.
-                let refresh_at = expires_in.map(|life| Instant::now() + life / 2);
-                for url in skipped(&servers) {
-                    tracing::warn!(scheme = ?url.scheme, "ICE servers over TCP and TLS are not used yet");
+        let (source, kept) = (self.source.clone(), self.kept.clone());
+        *task = Some(tokio::spawn(async move {
+            let fetched = source.fetch().await.and_then(|list| {
+                ice::check(&list.servers)?;
+                Ok(list)
+            });
+            kept.send_modify(|kept| {
+                kept.fetches += 1;
+                match fetched {
+                    Ok(list) => kept.take(list),
+                    Err(error) => tracing::warn!(%error, "no new list of ICE servers"),
                 }
-                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                *kept = Some(Kept { servers, refresh_at });
-            }
-            Err(error) => tracing::warn!(%error, "no new list of ICE servers"),
+            });
+        }));
+    }
+
+    async fn wait_for_more_than(&self, fetches: u64, patience: Duration) {
+        let mut kept = self.kept.subscribe();
+        if timeout(patience, kept.wait_for(|kept| kept.fetches > fetches)).await.is_err() {
+            tracing::warn!("the source of ICE servers is slow, going on without a new list");
         }
     }
 
-    fn is_fresh(&self) -> bool {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().is_some_and(|kept| kept.refresh_at.is_none_or(|at| Instant::now() < at))
+    /// Gives a fetch up; returns when its task is gone.
+    pub(super) async fn close(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+            // Cancelled, or over already.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for ServerList {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+impl Kept {
+    fn take(&mut self, list: IceServerList) {
+        if let Some(url) = skipped(&list.servers) {
+            tracing::warn!(scheme = ?url.scheme, "ICE servers over TCP and TLS are not used yet");
+        }
+        self.servers = list.servers;
+        let now = Instant::now();
+        // What is left of half a life covers a call's setup and its restarts.
+        self.life = Some(match list.expires_in {
+            Some(life) => Life::Until { refresh: now + life / 2, end: now + life },
+            None => Life::Endless,
+        });
     }
 }
 
@@ -97,6 +170,9 @@ fn skipped(servers: &[IceServer]) -> Option<IceUrl> {
     let mut urls = servers.iter().flat_map(|server| &server.urls).filter_map(|text| text.parse().ok());
     urls.find(|url: &IceUrl| !url.is_usable())
 }
+
+/// A name that never resolves (RFC 6761 section 6.4).
+const NO_SERVER: &str = "relay.invalid";
 
 #[cfg(test)]
 mod tests {
@@ -149,6 +225,7 @@ mod tests {
         assert_eq!(source.fetches.load(Ordering::Relaxed), 1);
         tokio::time::advance(SECOND).await;
         list.get(SECOND).await;
+        tokio::task::yield_now().await;
         assert_eq!(source.fetches.load(Ordering::Relaxed), 2);
     }
 
@@ -158,5 +235,27 @@ mod tests {
         let start = Instant::now();
         assert!(list.get(SECOND).await.servers.is_empty());
         assert_eq!(start.elapsed(), SECOND);
+        assert!(list.get(SECOND * 100).await.relay, "the fetch went on");
+        assert_eq!(start.elapsed(), SECOND * 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ageing_list_is_used_while_it_is_fetched_again() {
+        let (list, source) = list(SECOND, Some(SECOND * 100));
+        list.get(SECOND * 2).await;
+        tokio::time::advance(SECOND * 60).await;
+        let start = Instant::now();
+        assert!(list.get(SECOND).await.relay);
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        tokio::task::yield_now().await;
+        assert_eq!(source.fetches.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_gives_a_fetch_up() {
+        let (list, _) = list(SECOND * 60, None);
+        list.fetch();
+        list.close().await;
+        assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
     }
 }

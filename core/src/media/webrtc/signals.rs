@@ -32,18 +32,18 @@ pub(super) enum Signal {
 /// The engine's callbacks.
 pub(super) struct Callbacks {
     signals: mpsc::Sender<Signal>,
-    overflowed: AtomicBool,
+    overflowed: Arc<AtomicBool>,
 }
 
 impl Callbacks {
-    pub(super) fn new(signals: mpsc::Sender<Signal>) -> Self {
-        Self { signals, overflowed: AtomicBool::new(false) }
+    /// `overflowed` is raised when a signal is lost.
+    pub(super) fn new(signals: mpsc::Sender<Signal>, overflowed: Arc<AtomicBool>) -> Self {
+        Self { signals, overflowed }
     }
 
     fn send(&self, signal: Signal) {
-        let full = matches!(self.signals.try_send(signal), Err(mpsc::error::TrySendError::Full(_)));
-        if full && !self.overflowed.swap(true, Ordering::Relaxed) {
-            tracing::error!("the queue of a connection's signals overflowed");
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.signals.try_send(signal) {
+            self.overflowed.store(true, Ordering::Relaxed);
         }
     }
 }

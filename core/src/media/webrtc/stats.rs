@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use webrtc::peer_connection::{PeerConnection, RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector};
+use webrtc::peer_connection::{
+    PeerConnection, RTCIceCandidateType, RTCStatsReport, RTCStatsReportEntry, StatsSelector,
+};
 
 use crate::media::{PathKind, SelectedPath};
 
@@ -21,27 +23,25 @@ pub(super) async fn pair(pc: &dyn PeerConnection) -> PairReport {
     let Some(pair) = selected.and_then(|id| report.candidate_pairs().find(|pair| pair.stats.id == id)) else {
         return PairReport::default();
     };
-    let kinds = (kind(&report, &pair.local_candidate_id), kind(&report, &pair.remote_candidate_id));
-    let path = match kinds {
-        (Some(local), Some(remote)) => Some(SelectedPath { local, remote }),
-        _ => None,
-    };
+    let local = kind(&report, &format!("RTCLocalIceCandidate_{}", pair.local_candidate_id));
+    let remote = kind(&report, &format!("RTCRemoteIceCandidate_{}", pair.remote_candidate_id));
+    let path = Some(SelectedPath { local, remote });
     let seconds = pair.current_round_trip_time;
     let round_trip = (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten();
     PairReport { path, round_trip }
 }
 
-fn kind(report: &RTCStatsReport, id: &str) -> Option<PathKind> {
-    let (RTCStatsReportEntry::LocalCandidate(candidate) | RTCStatsReportEntry::RemoteCandidate(candidate)) =
-        report.get(id)?
+/// The report lists candidates that were signaled. A pair may also use one that only the checks brought to light.
+fn kind(report: &RTCStatsReport, id: &str) -> PathKind {
+    let (Some(RTCStatsReportEntry::LocalCandidate(found))
+    | Some(RTCStatsReportEntry::RemoteCandidate(found))) = report.get(id)
     else {
-        return None;
+        return PathKind::PeerReflexive;
     };
-    match candidate.candidate_type {
-        RTCIceCandidateType::Host => Some(PathKind::Host),
-        RTCIceCandidateType::Srflx => Some(PathKind::ServerReflexive),
-        RTCIceCandidateType::Prflx => Some(PathKind::PeerReflexive),
-        RTCIceCandidateType::Relay => Some(PathKind::Relay),
-        _ => None,
+    match found.candidate_type {
+        RTCIceCandidateType::Host => PathKind::Host,
+        RTCIceCandidateType::Srflx => PathKind::ServerReflexive,
+        RTCIceCandidateType::Relay => PathKind::Relay,
+        RTCIceCandidateType::Prflx | RTCIceCandidateType::Unspecified | _ => PathKind::PeerReflexive,
     }
 }

@@ -183,7 +183,8 @@ pub(super) mod tests {
         assert_eq!(Datagram::classify(&[0, 1, 0, 0]), Datagram::Other);
         assert_eq!(Datagram::classify(&[22, 0xfe]), Datagram::Other);
         assert_eq!(Datagram::classify(&[0x40, 0, 0xff, 0xff]), Datagram::Other);
-        let lying = [&[0x00, 0x16, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[0; 12], &[0, 0x13, 0xff, 0xff, 1]].concat();
+        let lying =
+            [&[0x00, 0x16, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[0; 12], &[0, 0x13, 0xff, 0xff, 1]].concat();
         assert_eq!(Datagram::classify(&lying), Datagram::Stun(Stun::Other));
         for length in 0..40 {
             let cut = &record(22, 0, &[11; 40])[..length];

@@ -101,8 +101,7 @@ impl<R: Clone> Flights<R> {
             // What the engine repeats by itself after the end is its own business.
             Phase::Finished { .. } if record != Dtls::Hello => return false,
             Phase::Idle | Phase::Finished { .. } => {
-                self.phase =
-                    Phase::Handshaking { began: now, flight: Flight::new(now, copy, starts_last) };
+                self.phase = Phase::Handshaking { began: now, flight: Flight::new(now, copy, starts_last) };
             }
         }
         true

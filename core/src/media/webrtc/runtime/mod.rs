@@ -147,6 +147,12 @@ impl Shared {
         self.handshaking.load(Ordering::Relaxed)
     }
 
+    /// How often to send a datagram that leaves now. Nobody acknowledges the close_notify, and there is no later
+    /// moment to repeat it: three copies get through 20 % loss 99 times in 100.
+    fn copies(bytes: &[u8]) -> usize {
+        if Datagram::classify(bytes) == Datagram::Dtls(Dtls::SealedAlert) { 3 } else { 1 }
+    }
+
     fn handle_outgoing(self: &Arc<Self>, socket: &Arc<dyn AsyncUdpSocket>, to: SocketAddr, bytes: &[u8]) {
         let Datagram::Dtls(record) = Datagram::classify(bytes) else { return };
         match record {

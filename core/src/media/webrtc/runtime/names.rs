@@ -76,6 +76,10 @@ impl Names {
         if let Ok(address) = literal.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
+        // Names that nobody has (RFC 6761 section 6.4).
+        if host.ends_with(".invalid") {
+            return Ok(Vec::new());
+        }
         let mut table = lock(&self.table);
         let known = table.iter().position(|s| s.host == host && s.port == port);
         if let (None, Some(addresses)) = (known, self.resolver.cached(host)) {
@@ -251,6 +255,10 @@ mod tests {
         }
     }
 
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
     fn names(answer: Option<[u8; 4]>) -> Arc<Names> {
         Names::new(CachedResolver::new(Arc::new(Slow(answer.map(IpAddr::from)))))
     }
@@ -262,11 +270,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn addresses_are_answered_as_they_are() {
         let names = names(None);
-        assert_eq!(names.answer("192.0.2.1:5").unwrap(), ["192.0.2.1:5".parse().unwrap()]);
-        assert_eq!(names.answer("[2001:db8::1]:5").unwrap(), ["[2001:db8::1]:5".parse().unwrap()]);
-        assert_eq!(names.answer("2001:db8::1:5").unwrap(), ["[2001:db8::1]:5".parse().unwrap()]);
+        assert_eq!(names.answer("192.0.2.1:5").unwrap(), [address("192.0.2.1:5")]);
+        assert_eq!(names.answer("[2001:db8::1]:5").unwrap(), [address("[2001:db8::1]:5")]);
+        assert_eq!(names.answer("2001:db8::1:5").unwrap(), [address("[2001:db8::1]:5")]);
         assert!(names.answer("no port").is_err());
-        assert_eq!(names.route("192.0.2.1:5".parse().unwrap()), Route::Unchanged);
+        assert_eq!(names.route(address("192.0.2.1:5")), Route::Unchanged);
     }
 
     #[tokio::test(start_paused = true)]
@@ -277,11 +285,11 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert_eq!(names.route(stand_ins[0]), Route::Hold);
         eleven_seconds().await;
-        let real: SocketAddr = "192.0.2.7:19302".parse().unwrap();
+        let real = address("192.0.2.7:19302");
         assert_eq!(names.route(stand_ins[0]), Route::To(real));
         assert_eq!(names.route(stand_ins[1]), Route::Hold, "it has no IPv6 address");
         assert_eq!(names.shown(real), Some(stand_ins[0]));
-        assert_eq!(names.shown("192.0.2.7:1".parse().unwrap()), None);
+        assert_eq!(names.shown(address("192.0.2.7:1")), None);
         assert_eq!(names.answer("stun.example:19302").unwrap(), stand_ins, "a name keeps its stand-in");
     }
 
@@ -289,7 +297,7 @@ mod tests {
     async fn a_name_known_before_needs_no_stand_in() {
         let names = names(Some([192, 0, 2, 7]));
         names.resolver.look_up("stun.example").await.unwrap();
-        assert_eq!(names.answer("stun.example:1").unwrap(), ["192.0.2.7:1".parse().unwrap()]);
+        assert_eq!(names.answer("stun.example:1").unwrap(), [address("192.0.2.7:1")]);
     }
 
     #[tokio::test(start_paused = true)]

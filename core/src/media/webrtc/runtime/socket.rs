@@ -52,6 +52,10 @@ impl AsyncUdpSocket for WatchedSocket {
             for datagram in transmit.contents.chunks(segment) {
                 self.shared.handle_outgoing(&self.inner, destination, datagram);
             }
+            for _ in 1..Shared::copies(transmit.contents) {
+                // A copy that finds no room is lost like any other.
+                let _ = self.inner.poll_send(cx, &routed);
+            }
         }
         sent
     }
