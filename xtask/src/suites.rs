@@ -1,0 +1,93 @@
+//! The table of test suites. A new suite is a new row.
+//!
+//! The order fails fast: cheap and broad first, what needs devices or release builds last.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    check, mutants,
+    setup::{self, Need},
+    tally::Tally,
+};
+
+/// A test suite.
+#[derive(Debug)]
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    /// The most time that it may take, builds from a warm cache included. Then its processes are killed.
+    pub(crate) budget: Duration,
+    pub(crate) covers: &'static str,
+    /// What it needs beyond [`setup::BUILD`].
+    pub(crate) needs: &'static [Need],
+    pub(crate) steps: &'static [Step],
+}
+
+/// A part of a suite.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// `cargo` with these arguments. The results of libtest are read from its output.
+    Cargo(&'static [&'static str]),
+    /// A function of xtask that counts for itself and ends by the deadline.
+    Own(fn(&mut Tally, Instant)),
+}
+
+pub(crate) const SUITES: &[Suite] = &[
+    Suite {
+        name: "check",
+        budget: minutes(8),
+        covers: "format, clippy, documentation, dependencies, spelling and the repository's own rules",
+        needs: &[],
+        steps: &[Step::Own(check::suite)],
+    },
+    Suite {
+        name: "unit",
+        budget: minutes(8),
+        covers: "tests beside the code of every crate but proto, and every documentation example",
+        needs: &[],
+        steps: &[
+            Step::Cargo(&[
+                "test",
+                "--no-fail-fast",
+                "--workspace",
+                "--exclude=ringback-proto",
+                "--exclude=ringback-tests",
+                "--tests",
+                "--examples",
+            ]),
+            Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--doc"]),
+        ],
+    },
+    Suite {
+        name: "proto",
+        budget: minutes(8),
+        covers: "the pure machines: unit tests, tables, vectors and property tests over random schedules",
+        needs: &[],
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--package=ringback-proto", "--tests"])],
+    },
+    Suite {
+        name: "mutants",
+        budget: minutes(10),
+        covers: "one deliberate fault for each of the rules R1-R15, which its test must catch",
+        needs: &[],
+        steps: &[Step::Own(mutants::suite)],
+    },
+];
+
+const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_budgets_fit_a_ci_run() {
+        let names: BTreeSet<_> = SUITES.iter().map(|suite| suite.name).collect();
+        assert_eq!(names.len(), SUITES.len());
+        let total: Duration = SUITES.iter().map(|suite| suite.budget).sum();
+        assert!(total <= minutes(85), "{total:?}");
+    }
+}
