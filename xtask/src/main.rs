@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
 mod check;
+mod demo;
+mod demo_suite;
 mod mutants;
 mod process;
 mod rules;
@@ -31,6 +33,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Two phones call each other through a hub; shows what each heard.
+    Demo(demo::Options),
     /// Runs the test suites, all of them if none is named.
     Test {
         /// Names of suites.
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
 fn run(command: Action) -> Result<bool> {
     process::stop_children_on_signal()?;
     match command {
+        Action::Demo(options) => demo::run(&options),
         Action::Test { list: true, .. } => {
             test::list();
             Ok(true)

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    check, mutants,
+    check, demo_suite, mutants,
     setup::{self, Need},
     tally::Tally,
 };
@@ -70,6 +70,13 @@ pub(crate) const SUITES: &[Suite] = &[
         covers: "one deliberate fault for each of the rules R1-R15, which its test must catch",
         needs: &[],
         steps: &[Step::Own(mutants::suite)],
+    },
+    Suite {
+        name: "demo",
+        budget: minutes(12),
+        covers: "the demo for real: good calls succeed and their figures are computed again; muted and crossed calls fail",
+        needs: setup::SOUND,
+        steps: &[Step::Own(demo_suite::suite)],
     },
 ];
 

@@ -245,6 +245,7 @@ mod tests {
         let (_, two) = draw("call", "\u{1f600}", &[direction.clone(), direction]).size();
         assert_eq!(width, WIDTH);
         assert_eq!(two - one, DIRECTION);
-        draw("no call", "", &[]);
+        let (_, none) = draw("no call", "", &[]).size();
+        assert_eq!(none, one - DIRECTION);
     }
 }
