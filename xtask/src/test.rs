@@ -34,7 +34,7 @@ pub(crate) fn run(names: &[String], yes: bool) -> Result<bool> {
     for suite in suites {
         println!("\n== {} ({} min): {}", suite.name, suite.budget.as_secs() / 60, suite.covers);
         let start = Instant::now();
-        let tally = run_suite(suite, start + suite.budget);
+        let tally = run_suite(suite);
         println!("== {}: {} in {:.0} s", suite.name, tally.total(), start.elapsed().as_secs_f64());
         total.add(tally);
     }
@@ -62,14 +62,32 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Suite>> {
         .collect())
 }
 
-fn run_suite(suite: &Suite, deadline: Instant) -> Tally {
+fn run_suite(suite: &Suite) -> Tally {
     let mut tally = Tally::default();
+    let mut deadline = Instant::now() + suite.budget;
     for step in suite.steps {
-        if Instant::now() >= deadline {
+        let start = Instant::now();
+        if start >= deadline {
             tally.fail(suite.name, "its time budget is used up; the rest did not run");
             break;
         }
+        let build = match step {
+            Step::Build(arguments) => Some(arguments.to_vec()),
+            Step::Cargo(arguments) => builds_of(arguments),
+            Step::Own(_) => None,
+        };
+        if let Some(arguments) = build {
+            let name = format!("{}: cargo {}", suite.name, arguments.join(" "));
+            println!("$ cargo {}", arguments.join(" "));
+            let ended = process::run(&mut workspace::cargo(&arguments), start + BUILD_LIMIT, print);
+            deadline += start.elapsed();
+            if !ended.is_ok_and(Ended::success) {
+                tally.fail(&name, "the build failed");
+                continue;
+            }
+        }
         match step {
+            Step::Build(_) => {}
             Step::Own(function) => function(&mut tally, deadline),
             Step::Cargo(arguments) => tally.add(cargo_test(suite, arguments, deadline)),
         }
@@ -80,21 +98,25 @@ fn run_suite(suite: &Suite, deadline: Instant) -> Tally {
     tally
 }
 
+/// The command that builds what `arguments` run; examples in the documentation are built as they run.
+fn builds_of(arguments: &[&'static str]) -> Option<Vec<&'static str>> {
+    let (first, rest) = arguments.split_first()?;
+    let own = rest.iter().take_while(|argument| **argument != "--");
+    (*first == "test" && !rest.contains(&"--doc"))
+        .then(|| ["test", "--no-run"].iter().chain(own).copied().collect())
+}
+
 fn cargo_test(suite: &Suite, arguments: &[&str], deadline: Instant) -> Tally {
     let name = format!("{}: cargo {}", suite.name, arguments.join(" "));
     println!("$ cargo {}", arguments.join(" "));
     let mut libtest = Libtest::default();
-    let ended = process::run(&mut workspace::cargo(arguments), deadline, |line| match line {
-        Line::Out(text) => {
-            println!("{text}");
-            libtest.line(text);
-        }
-        Line::Err(text) => {
-            eprintln!("{text}");
+    let ended = process::run(&mut workspace::cargo(arguments), deadline, |line| {
+        print(line);
+        match line {
+            Line::Out(text) => libtest.line(text),
             // cargo's own words also come here; only the sentence of a skipped test counts.
-            if text.contains("SKIPPED ") {
-                libtest.line(text);
-            }
+            Line::Err(text) if text.contains("SKIPPED ") => libtest.line(text),
+            Line::Err(_) => {}
         }
     });
     let mut tally = Tally::default();
@@ -109,13 +131,30 @@ fn cargo_test(suite: &Suite, arguments: &[&str], deadline: Instant) -> Tally {
     tally
 }
 
+fn print(line: &Line) {
+    match line {
+        Line::Out(text) => println!("{text}"),
+        Line::Err(text) => eprintln!("{text}"),
+    }
+}
+
 fn human(duration: Duration) -> String {
     format!("{} min", duration.as_secs() / 60)
 }
 
+/// A cold build of everything takes some ten minutes on two idle cores.
+const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_are_built_outside_their_budget_and_examples_of_the_documentation_are_not() {
+        let build = builds_of(&["test", "--package=a", "--", "--nocapture"]);
+        assert_eq!(build, Some(vec!["test", "--no-run", "--package=a"]));
+        assert_eq!(builds_of(&["test", "--workspace", "--doc"]), None);
+    }
 
     #[test]
     fn an_unknown_suite_is_refused_with_the_names_there_are() {

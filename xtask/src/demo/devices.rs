@@ -38,7 +38,7 @@ impl Devices {
         Ok(match kind {
             DeviceKind::File => Devices::File { artifacts, crossed },
             DeviceKind::Virtual => {
-                let pulse = Pulse::start(&artifacts).context("PulseAudio's virtual devices")?;
+                let pulse = Pulse::start().context("PulseAudio's virtual devices")?;
                 Devices::Virtual { pulse, artifacts, crossed }
             }
             DeviceKind::Real => Devices::Real,

@@ -155,14 +155,7 @@ fn call(options: &Options, artifacts: &std::path::Path, story: &mut Story) -> Re
 /// Builds the hub and the phone, showing cargo's progress only if it takes long.
 fn build() -> Result<()> {
     eprintln!("Building the hub and the phone in release mode (minutes the first time).");
-    let mut cargo = workspace::cargo(&[
-        "build",
-        "--release",
-        "--package=ringback-server",
-        "--package=ringback-examples",
-        "--bin=ringback-server",
-        "--example=phone",
-    ]);
+    let mut cargo = workspace::cargo(BUILD);
     let deadline = Instant::now() + Duration::from_secs(30 * 60);
     let ended = process::run(cargo.stdin(Stdio::null()), deadline, |line| {
         let (Line::Out(text) | Line::Err(text)) = line;
@@ -173,3 +166,13 @@ fn build() -> Result<()> {
     }
     Ok(())
 }
+
+/// Arguments for cargo that build the hub and the phone.
+pub(crate) const BUILD: &[&str] = &[
+    "build",
+    "--release",
+    "--package=ringback-server",
+    "--package=ringback-examples",
+    "--bin=ringback-server",
+    "--example=phone",
+];

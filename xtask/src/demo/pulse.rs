@@ -29,14 +29,13 @@ pub(super) struct Pulse {
     /// Declared, and so dropped, before the server that they talk to.
     voices: Vec<Group>,
     recorder: Group,
-    raw: PathBuf,
     server: Group,
     folder: Folder,
 }
 
 impl Pulse {
-    /// Starts the server and records everything from now on, into a file in `artifacts`.
-    pub(super) fn start(artifacts: &Path) -> Result<Pulse> {
+    /// Starts the server and records everything from now on.
+    pub(super) fn start() -> Result<Pulse> {
         let folder = Folder::create()?;
         let script = folder.0.join("devices.pa");
         fs::write(&script, devices(&folder.socket()))?;
@@ -45,7 +44,7 @@ impl Pulse {
         let mut server = Group::spawn(folder.apply(&mut command))?;
         folder.wait_for_server(&mut server)?;
 
-        let raw = folder.0.join("wire.raw");
+        let raw = folder.recording();
         let mut command = Command::new("parec");
         command.args(["--device=wire.monitor", "--latency-msec=20"]).args(WIRE_FORMAT).arg(&raw);
         let recorder = Group::spawn(folder.apply(&mut command))?;
@@ -53,7 +52,7 @@ impl Pulse {
         wait_until("the recorder of the virtual devices", || {
             fs::metadata(&raw).is_ok_and(|meta| meta.len() > 0)
         })?;
-        Ok(Pulse { voices: Vec::new(), recorder, raw, server, folder })
+        Ok(Pulse { voices: Vec::new(), recorder, server, folder })
     }
 
     /// What makes a program use this server.
@@ -71,13 +70,11 @@ impl Pulse {
 
     /// Stops everything; returns the channels in their order.
     pub(super) fn recorded(self) -> Result<[Sound; 4]> {
-        let Pulse { voices, recorder, raw, server, folder } = self;
+        let Pulse { voices, recorder, server, folder } = self;
         drop(voices);
         recorder.stop(GRACE);
         server.stop(GRACE);
-        drop(folder);
-        let bytes = fs::read(&raw).with_context(|| raw.display().to_string())?;
-        fs::remove_file(&raw)?;
+        let bytes = fs::read(folder.recording()).context("the recording of the virtual devices")?;
         let all = Sound::from_s16le(48_000, &bytes).samples;
         Ok(std::array::from_fn(|channel| Sound {
             rate_hz: 48_000,
@@ -100,6 +97,10 @@ impl Folder {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).with_context(|| path.display().to_string())?;
         Ok(Folder(path))
+    }
+
+    fn recording(&self) -> PathBuf {
+        self.0.join("wire.raw")
     }
 
     fn socket(&self) -> PathBuf {
