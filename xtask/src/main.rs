@@ -3,9 +3,11 @@
 //! This crate depends on none that needs a C compiler or a system library: it installs those first, then runs cargo.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
+mod bench;
 mod check;
 mod demo;
 mod demo_suite;
+mod fuzz;
 mod mutants;
 mod process;
 mod rules;
@@ -16,10 +18,7 @@ mod test;
 mod tools;
 mod workspace;
 
-use std::{
-    process::{ExitCode, Stdio},
-    time::{Duration, Instant},
-};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -46,11 +45,15 @@ enum Action {
         #[arg(long)]
         yes: bool,
     },
-    /// Measures, in release mode: `setup`, `soak` or `call`; what follows the name goes to the benchmark.
+    /// Measures, in release mode, and prints the figures as lines of JSON.
     Bench {
-        /// Name of the benchmark; all if absent.
+        /// Name of the benchmark, such as `setup`, `soak` or `call`; all if absent.
         name: Option<String>,
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        /// `setup` over simulated paths that lose packets.
+        #[arg(long)]
+        loss: bool,
+        /// What follows `--` goes to the benchmark.
+        #[arg(last = true)]
         rest: Vec<String>,
     },
     /// Feeds the decoders of remote bytes with inputs grown from the corpus.
@@ -85,40 +88,11 @@ fn run(command: Action) -> Result<bool> {
             Ok(true)
         }
         Action::Test { suites, list: false, yes } => test::run(&suites, yes),
-        Action::Bench { name, rest } => {
-            let mut arguments = BENCH.to_vec();
-            arguments.extend(name.as_deref());
-            arguments.extend(rest.iter().map(String::as_str));
-            pass_through(&arguments)
-        }
-        Action::Fuzz { target, seconds } => {
-            let seconds = seconds.to_string();
-            let mut arguments = FUZZ.to_vec();
-            arguments.extend(target.as_deref());
-            arguments.extend(["--seconds", &seconds]);
-            pass_through(&arguments)
-        }
+        Action::Bench { name, loss, rest } => bench::run(name.as_deref(), loss, &rest),
+        Action::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Action::Check => {
             setup::ensure(setup::BUILD, false)?;
             Ok(check::run())
         }
     }
 }
-
-/// Runs a program of the test crate with our own output; it has no time limit.
-fn pass_through(arguments: &[&str]) -> Result<bool> {
-    setup::ensure(setup::BUILD, false)?;
-    let ended = process::run(
-        workspace::cargo(arguments).stdin(Stdio::null()),
-        Instant::now() + Duration::from_secs(24 * 60 * 60),
-        |line| match line {
-            process::Line::Out(text) => println!("{text}"),
-            process::Line::Err(text) => eprintln!("{text}"),
-        },
-    )?;
-    Ok(ended.success())
-}
-
-const BENCH: &[&str] = &["run", "--release", "--quiet", "--package=ringback-tests", "--bin=bench", "--"];
-
-const FUZZ: &[&str] = &["run", "--release", "--quiet", "--package=ringback-tests", "--bin=fuzz", "--"];

@@ -159,6 +159,14 @@ pub(crate) fn run(command: &mut Command, deadline: Instant, on_line: impl FnMut(
     Ok(Group::spawn(command.stdin(Stdio::null()))?.drain(deadline, on_line))
 }
 
+/// Prints a child's line where the child did.
+pub(crate) fn print(line: &Line) {
+    match line {
+        Line::Out(text) => println!("{text}"),
+        Line::Err(text) => eprintln!("{text}"),
+    }
+}
+
 /// Makes Ctrl-C, `kill` and a closed terminal end every group before xtask itself ends with code 130.
 pub(crate) fn stop_children_on_signal() -> Result<()> {
     ctrlc::set_handler(|| {

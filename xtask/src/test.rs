@@ -79,7 +79,7 @@ fn run_suite(suite: &Suite) -> Tally {
         if let Some(arguments) = build {
             let name = format!("{}: cargo {}", suite.name, arguments.join(" "));
             println!("$ cargo {}", arguments.join(" "));
-            let ended = process::run(&mut workspace::cargo(&arguments), start + BUILD_LIMIT, print);
+            let ended = process::run(&mut workspace::cargo(&arguments), start + BUILD_LIMIT, process::print);
             deadline += start.elapsed();
             if !ended.is_ok_and(Ended::success) {
                 tally.fail(&name, "the build failed");
@@ -111,7 +111,7 @@ fn cargo_test(suite: &Suite, arguments: &[&str], deadline: Instant) -> Tally {
     println!("$ cargo {}", arguments.join(" "));
     let mut libtest = Libtest::default();
     let ended = process::run(&mut workspace::cargo(arguments), deadline, |line| {
-        print(line);
+        process::print(line);
         match line {
             Line::Out(text) => libtest.line(text),
             // cargo's own words also come here; only the sentence of a skipped test counts.
@@ -129,13 +129,6 @@ fn cargo_test(suite: &Suite, arguments: &[&str], deadline: Instant) -> Tally {
         Err(error) => tally.fail(&name, &format!("{error:#}")),
     }
     tally
-}
-
-fn print(line: &Line) {
-    match line {
-        Line::Out(text) => println!("{text}"),
-        Line::Err(text) => eprintln!("{text}"),
-    }
 }
 
 fn human(duration: Duration) -> String {

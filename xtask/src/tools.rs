@@ -14,6 +14,7 @@ use anyhow::{Result, bail};
 use crate::{process, workspace};
 
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 const TYPOS: &str = "1.52.0";
 
 /// Fetches or builds what is missing, saying so. Failures are reported when the tool is asked for.
@@ -30,6 +31,11 @@ pub(crate) fn prepare() {
 /// Path of cargo-deny, built first if the cache lacks it.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     cargo_install("cargo-deny", "cargo-deny", CARGO_DENY)
+}
+
+/// Path of cargo-fuzz, built first if the cache lacks it.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    cargo_install("cargo-fuzz", "cargo-fuzz", CARGO_FUZZ)
 }
 
 /// Path of typos, fetched first if the cache lacks it.
