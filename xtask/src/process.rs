@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
         Mutex, PoisonError,
@@ -179,9 +180,17 @@ pub(crate) fn stop_children_on_signal() -> Result<()> {
         for id in groups.iter() {
             signal_group(*id, Signal::Kill);
         }
+        for folder in FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let _ = std::fs::remove_dir_all(folder);
+        }
         std::process::exit(130);
     })
     .context("cannot handle Ctrl-C")
+}
+
+/// Removes `folder` if a signal ends xtask; in every other case its owner does.
+pub(crate) fn remove_on_signal(folder: PathBuf) {
+    FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).insert(folder);
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -223,6 +232,9 @@ fn forward(from: impl Read + Send + 'static, wrap: fn(String) -> Line, to: SyncS
 
 /// Leaders of the groups that run now.
 static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Temporary folders.
+static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// How often an ended child or a passed limit is looked for while it prints nothing.
 const POLL: Duration = Duration::from_millis(20);

@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail};
 use ringback_measure::Sound;
 
 use super::Side;
-use crate::process::{Group, Line};
+use crate::process::{self, Group, Line};
 
 /// The server, its recorder and the speech that plays.
 #[derive(Debug)]
@@ -96,6 +96,7 @@ impl Folder {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).with_context(|| path.display().to_string())?;
+        process::remove_on_signal(path.clone());
         Ok(Folder(path))
     }
 
