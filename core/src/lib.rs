@@ -3,11 +3,23 @@
 
 pub mod audio;
 pub mod clock;
+mod driver;
+mod entropy;
+mod error;
+mod events;
 pub mod media;
 pub mod net;
+mod phone;
+mod policy;
 pub mod signaling;
+pub mod store;
 
 pub use ringback_proto as proto;
+
+pub use crate::error::{CallError, StartError};
+pub use crate::events::{CallEvent, Event, EventKind, Events};
+pub use crate::phone::{Call, CallOptions, CallStats, IncomingCalls, Phone, PhoneBuilder};
+pub use crate::policy::{Everybody, MayRing};
 
 /// A future of a port, boxed so that the port can be a trait object.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,4 +1,18 @@
 //! How calls end: the reason, who ended it, and what to tell the user.
+//!
+//! | question | answer |
+//! |---|---|
+//! | what is it called on the wire, in the stored row and in logs? | [`EndReason::code`], read by [`EndReason::from_code`] |
+//! | does another try make sense? | [`EndReason::retry`] |
+//! | what does the user read? | [`EndReason::explain`], in two languages |
+//!
+//! [`EndReason::all`] lists every reason, for documentation and tests. Which reason a call ends with is decided in
+//! [`call`](crate::call).
+
+mod code;
+mod explain;
+
+use std::time::Duration;
 
 use crate::CallId;
 
@@ -115,6 +129,22 @@ pub enum UnsupportedWhat {
     Codec,
 }
 
+/// Whether it makes sense to call again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// At once: nothing stands against it.
+    Now,
+    /// After this long, as things may have changed by then.
+    Later {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// After somebody has changed what [`EndReason::explain`] names: a permission, a network, a setting, a version.
+    AfterFix,
+    /// There is nothing to repeat: the call came to its end, or another one goes on.
+    Never,
+}
+
 /// A language of [`EndReason::explain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -123,3 +153,47 @@ pub enum Language {
     /// French.
     Fr,
 }
+
+impl EndReason {
+    /// Whether it makes sense to call again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            EndReason::Missed
+            | EndReason::ConnectFailed(ConnectFailure::Dtls | ConnectFailure::Timeout)
+            | EndReason::ConnectionLost
+            | EndReason::Internal => Retry::Now,
+            EndReason::NoAnswer | EndReason::Unreachable | EndReason::Busy => {
+                Retry::Later { after: WHEN_THINGS_CHANGE }
+            }
+            EndReason::Offline
+            | EndReason::ConnectFailed(
+                ConnectFailure::NoPath | ConnectFailure::TurnMissing | ConnectFailure::TurnRefused,
+            )
+            | EndReason::Microphone(_)
+            | EndReason::Unsupported(_)
+            | EndReason::Other { .. } => Retry::AfterFix,
+            EndReason::HungUp
+            | EndReason::Declined
+            | EndReason::Cancelled
+            | EndReason::Elsewhere(_)
+            | EndReason::NotAllowed
+            | EndReason::Replaced { .. }
+            | EndReason::Resumed
+            | EndReason::EndedByServer => Retry::Never,
+        }
+    }
+
+    /// Every reason once: [`EndReason::Replaced`] by a call of zeros, [`EndReason::Other`] with the code `other`.
+    pub fn all() -> Vec<EndReason> {
+        let mut all = code::FIXED.map(|(_, reason)| reason).to_vec();
+        all.push(EndReason::Replaced { by: CallId::from_random([0; 16]) });
+        all.push(EndReason::Other { code: code::ILLEGIBLE.to_owned() });
+        all
+    }
+}
+
+/// A minute: other calls end, people come back to their phones, phones back into coverage.
+const WHEN_THINGS_CHANGE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

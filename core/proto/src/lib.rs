@@ -11,6 +11,7 @@
 //! | [`phoenix`] | the Supabase channel protocol |
 //! | [`playout`] | the jitter buffer |
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_types)]
 
 pub mod call;
 mod end;
@@ -22,7 +23,7 @@ pub mod signal;
 mod time;
 
 pub use end::{
-    By, ConnectFailure, ElsewhereHow, End, EndReason, Language, MicrophoneFailure, UnsupportedWhat,
+    By, ConnectFailure, ElsewhereHow, End, EndReason, Language, MicrophoneFailure, Retry, UnsupportedWhat,
 };
 pub use id::{CallId, ConnId, DeviceId, IdError, Instance, MessageId, UserId};
 pub use time::Timestamp;

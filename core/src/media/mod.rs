@@ -3,7 +3,10 @@
 //! Call control speaks to a connection through [`MediaCommand`] and [`MediaEvent`]; sound goes past it, through the
 //! queues of [`link`], between the engine's tasks and the audio engine.
 
+pub mod ice;
 pub mod link;
+#[cfg(feature = "webrtc")]
+pub mod webrtc;
 
 use std::time::Duration;
 

@@ -1,1 +1,7 @@
-//! Networks: name resolution, change events, the runtime of the media engine.
+//! Networks: name resolution and change events.
+
+mod resolve;
+mod watch;
+
+pub use resolve::{CachedResolver, Resolver, SystemResolver};
+pub use watch::{NetworkWatch, PushedWatch};

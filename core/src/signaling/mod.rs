@@ -11,6 +11,13 @@ use crate::proto::MessageId;
 pub use crate::proto::call::StoredHow;
 pub use crate::proto::signal::{Outgoing, RefusedWhy, To};
 
+pub mod memory;
+#[cfg(feature = "supabase")]
+pub mod supabase;
+mod token;
+
+pub use token::{StaticToken, Token, TokenAnswer, TokenWhy, UserToken};
+
 /// A transport of envelopes.
 pub trait Signaling: Send + Sync + 'static {
     /// Takes a message. `Ok` says "accepted", not "delivered".
@@ -89,6 +96,9 @@ pub enum OfflineWhy {
     /// The user's token was refused or has expired.
     #[error("the signaling server refused the user's token: sign in again")]
     TokenRefused,
+    /// The app's token provider has no token now.
+    #[error("the app gives no token for signaling")]
+    TokenMissing,
     /// The token provider says that the user signed out.
     #[error("nobody is signed in")]
     SignedOut,

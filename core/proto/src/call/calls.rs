@@ -115,6 +115,11 @@ impl Calls {
         self.calls.values().filter(shown).map(|call| call.facts.snapshot(&call.phase)).collect()
     }
 
+    /// One call, live or ended, as long as it is known.
+    pub fn snapshot(&self, call: CallId) -> Option<CallSnapshot> {
+        self.calls.get(&call).map(|call| call.facts.snapshot(&call.phase))
+    }
+
     /// The phase of every call and tombstone, by the name in the diagram: for logs and for tests of coverage.
     pub fn phases(&self) -> impl Iterator<Item = (CallId, &'static str)> {
         self.calls.values().map(|call| (call.facts.id, call.phase.name()))

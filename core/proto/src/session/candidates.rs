@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{LocalCandidate, MediaCommand, RemoteCandidate, Session, Step};
 use crate::Timestamp;
-use crate::signal::{Candidates, WireCandidate, check_candidate, limits};
+use crate::signal::{CandidateScope, Candidates, WireCandidate, check_candidate, limits};
 
 /// Lists of the peer whose description is not here yet, by connection and generation.
 #[derive(Debug, Default)]
@@ -58,10 +58,11 @@ impl Session {
 
     /// Gives the engine those that it does not have and that the allow-list lets through.
     pub(super) fn add_candidates(&mut self, list: &[WireCandidate]) {
+        let scope = if self.local_demo { CandidateScope::LocalDemo } else { CandidateScope::Internet };
         let mut fresh = Vec::new();
         for WireCandidate { candidate, mid } in list {
             let full = self.conn.added.len() >= limits::CANDIDATES;
-            let refused = check_candidate(candidate, self.local_demo).is_err();
+            let refused = check_candidate(candidate, scope).is_err();
             if full || refused || !self.conn.added.insert(candidate.clone()) {
                 continue;
             }

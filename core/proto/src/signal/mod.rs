@@ -20,10 +20,16 @@ pub use body::{
     Kinds, MediaState, Message, Negotiate, Negotiation, ProtocolError, Resume, Ringing, Settled,
     WireCandidate,
 };
-pub use candidate::{CandidateError, check_candidate};
+pub use candidate::{
+    CandidateAddress, CandidateError, CandidateFacts, CandidateKind, CandidateScope, CandidateTransport,
+    check_candidate, clean_local_candidate,
+};
 pub use envelope::{DecodeError, Envelope, Sender, Unsupported, VERSION};
 pub use hex::Hex;
 pub use outgoing::{Outgoing, RefusedWhy, To};
-pub use sdp::{SdpError, SdpFacts, check_sdp};
+pub use sdp::{
+    Codec, IceCredentials, MAX_SDP_BYTES, MediaDirection, MediaKind, MediaSection, NotCarried, SdpError,
+    SdpFacts, SdpPart, SetupRole, check_sdp, clean_local_sdp,
+};
 
 pub(crate) use reason::{wire_code, wire_reason};

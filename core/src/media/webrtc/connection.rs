@@ -1,0 +1,472 @@
+//! One connection: a task that runs commands in order and reports what happens.
+//!
+//! ```text
+//!   commands (64) --+                        +--> events (one queue of the engine)
+//!   signals (128) --+--> Connection::run ----+
+//!   frames out (8) -+         |              +--> frames in (ring of 64)
+//!   RTP, RTCP     --+         v
+//!   alarm         --+    engine's driver task
+//! ```
+//!
+//! `Close` does not queue: it raises a flag, which ends the task wherever it waits. Nothing is reported afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
+
+use super::alarm::Alarm;
+use super::candidates::outgoing_candidate;
+use super::config::Setup;
+use super::negotiation::Negotiation;
+use super::peer::{Peer, PeerOptions};
+use super::runtime::Notice;
+use super::servers::ServerList;
+use super::signals::{SIGNAL_PLACES, Signal};
+use super::sound::{Packetizer, Reception};
+use super::stats::{self, PairReport};
+use crate::media::link::{EncodedFrame, EngineLink, sound_link};
+use crate::media::{ConnStats, EngineEvent, SelectedPath};
+use crate::proto::session::{LocalCandidate, MediaCommand, MediaEvent, MediaFailure, PathState};
+use crate::proto::{ConnId, ConnectFailure};
+
+/// What every connection of an engine shares.
+pub(super) struct Common {
+    pub(super) setup: Setup,
+    pub(super) servers: ServerList,
+    pub(super) mdns_works: AtomicBool,
+    pub(super) events: mpsc::Sender<(ConnId, EngineEvent)>,
+}
+
+/// What the engine gives a new connection.
+pub(super) struct Inlets {
+    pub(super) commands: mpsc::Receiver<MediaCommand>,
+    pub(super) queries: mpsc::Receiver<oneshot::Sender<ConnStats>>,
+    pub(super) closing: Arc<super::engine::Flag>,
+}
+
+/// Random numbers of a new connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Randoms {
+    pub(super) ssrc: u32,
+    pub(super) sequence: u16,
+    pub(super) timestamp: u32,
+}
+
+/// One connection.
+pub(super) struct Connection {
+    id: ConnId,
+    common: Arc<Common>,
+    inlets: Inlets,
+    signals: mpsc::Receiver<Signal>,
+    link: EngineLink,
+    pub(super) peer: Peer,
+    pub(super) negotiation: Negotiation,
+    relay_only: bool,
+    /// The engine does not know of `relay_only` yet.
+    pub(super) policy_changed: bool,
+    remote: Option<Arc<dyn TrackRemote>>,
+    packetizer: Packetizer,
+    reception: Reception,
+    state: Progress,
+    alarm: Alarm,
+    path: Option<SelectedPath>,
+    remote_loss: f32,
+}
+
+/// How far the connection has come.
+#[derive(Debug, Default)]
+struct Progress {
+    /// ICE has a pair that answers, or did two seconds ago: packets may be written.
+    writable: bool,
+    secured: bool,
+    arrived: bool,
+    /// `Missing` was reported.
+    missing: bool,
+    /// Candidates of ours in this generation.
+    candidates: u32,
+    relay_candidates: u32,
+    /// Are there TURN servers?
+    relay_configured: bool,
+}
+
+impl Connection {
+    /// Opens a connection, runs it until it is told to close, and closes it.
+    pub(super) async fn live(
+        id: ConnId,
+        common: Arc<Common>,
+        inlets: Inlets,
+        options: PeerOptions,
+        randoms: Randoms,
+    ) {
+        let closing = inlets.closing.clone();
+        let Some(mut connection) = Self::open(id, common, inlets, options, randoms).await else { return };
+        tokio::select! {
+            biased;
+            () = closing.raised() => {}
+            () = connection.run() => {}
+        }
+        connection.peer.close().await;
+        tracing::info!(conn = id.0, "connection closed");
+    }
+
+    async fn open(
+        id: ConnId,
+        common: Arc<Common>,
+        inlets: Inlets,
+        mut options: PeerOptions,
+        randoms: Randoms,
+    ) -> Option<Self> {
+        let patience = if options.relay_only { PATIENCE_RELAY } else { PATIENCE };
+        options.servers = tokio::select! {
+            biased;
+            () = inlets.closing.raised() => return None,
+            servers = common.servers.get(patience) => servers,
+        };
+        let relay_configured = options.servers.relay;
+        let relay_only = options.relay_only;
+        let (signals_tx, signals) = mpsc::channel(SIGNAL_PLACES);
+        // Not to be dropped half-way: the driver task would be left.
+        let peer = match Peer::build(&common.setup, &common.mdns_works, options, &signals_tx).await {
+            Ok(peer) => peer,
+            Err(error) => {
+                tracing::error!(conn = id.0, %error, "no connection could be built");
+                let failed = EngineEvent::Session(MediaEvent::Failed(MediaFailure::Engine));
+                emit(&common.events, &inlets.closing, id, failed).await;
+                return None;
+            }
+        };
+        let (sound, link) = sound_link();
+        emit(&common.events, &inlets.closing, id, EngineEvent::Sound(sound)).await;
+        tracing::info!(conn = id.0, relay_only, "connection opened");
+        Some(Self {
+            id,
+            common,
+            inlets,
+            signals,
+            link,
+            peer,
+            negotiation: Negotiation::default(),
+            relay_only,
+            policy_changed: false,
+            remote: None,
+            packetizer: Packetizer::new(randoms.ssrc, randoms.sequence, randoms.timestamp),
+            reception: Reception::default(),
+            state: Progress { relay_configured, ..Progress::default() },
+            alarm: Alarm::new(),
+            path: None,
+            remote_loss: 0.0,
+        })
+    }
+
+    async fn run(&mut self) {
+        loop {
+            // The order is the priority, and makes a simulated run repeatable.
+            tokio::select! {
+                biased;
+                Some(signal) = self.signals.recv() => self.handle_signal(signal).await,
+                event = next_remote(self.remote.as_deref()) => self.handle_remote(event).await,
+                Some(TrackLocalEvent::OnRtcpPacket(packets)) = self.peer.track.poll() => {
+                    self.handle_reports(&packets);
+                    self.handle_sign_of_life().await;
+                }
+                Some(frame) = self.link.outgoing.recv() => self.send(frame).await,
+                command = self.inlets.commands.recv() => match command {
+                    Some(command) => self.handle_command(command).await,
+                    None => return,
+                },
+                Some(reply) = self.inlets.queries.recv() => {
+                    let stats = self.stats().await;
+                    // Whoever asked may have gone.
+                    let _ = reply.send(stats);
+                }
+                () = self.alarm.rings() => self.handle_alarm().await,
+            }
+        }
+    }
+
+    /// Reports to call control.
+    pub(super) async fn report(&mut self, event: MediaEvent) {
+        self.emit(EngineEvent::Session(event)).await;
+    }
+
+    async fn emit(&mut self, event: EngineEvent) {
+        emit(&self.common.events, &self.inlets.closing, self.id, event).await;
+    }
+
+    async fn handle_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Candidate(text) => self.handle_candidate(&text).await,
+            Signal::GatheringComplete => self.handle_gathered().await,
+            Signal::Ice(state) => self.handle_ice(state).await,
+            Signal::State(state) => {
+                tracing::info!(conn = self.id.0, %state, "connection state");
+                if state == RTCPeerConnectionState::Connected && !self.state.secured {
+                    self.state.secured = true;
+                    self.report(MediaEvent::Secured).await;
+                }
+            }
+            Signal::Track(track) => self.remote = Some(track),
+            Signal::Notice(Notice::PeerClosed) => {
+                tracing::info!(conn = self.id.0, "the peer closed");
+                self.state.writable = false;
+                self.report(MediaEvent::PeerClosed).await;
+            }
+            Signal::Notice(Notice::Refused) if !self.state.secured => {
+                tracing::warn!(conn = self.id.0, "the DTLS handshake was refused");
+                self.report(MediaEvent::Failed(MediaFailure::Dtls)).await;
+            }
+            Signal::Notice(Notice::Refused) => {}
+        }
+        if self.peer.overflowed.swap(false, Ordering::Relaxed) {
+            tracing::error!(conn = self.id.0, "the engine's signals overflowed");
+            self.report(MediaEvent::Failed(MediaFailure::Overflow)).await;
+        }
+    }
+
+    async fn handle_candidate(&mut self, text: &str) {
+        let Some(candidate) = outgoing_candidate(text, self.common.setup.local_demo) else { return };
+        self.state.candidates += 1;
+        self.state.relay_candidates += u32::from(candidate.contains(" typ relay"));
+        tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
+        let mid = self.negotiation.mid.clone();
+        self.report(MediaEvent::Candidate(LocalCandidate { candidate, mid })).await;
+    }
+
+    async fn handle_gathered(&mut self) {
+        tracing::info!(conn = self.id.0, candidates = self.state.candidates, "gathering done");
+        self.report(MediaEvent::GatheringDone).await;
+        // Without a relay there is nothing to check with: no need to wait for the checks to fail.
+        if self.relay_only && self.state.relay_candidates == 0 {
+            self.fail_path().await;
+        }
+    }
+
+    async fn handle_ice(&mut self, state: RTCIceConnectionState) {
+        tracing::info!(conn = self.id.0, %state, "ICE state");
+        let path = match state {
+            RTCIceConnectionState::Checking => PathState::Checking,
+            RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => PathState::Connected,
+            // The pair may yet answer, and what is sent may arrive.
+            RTCIceConnectionState::Disconnected => {
+                return self.report(MediaEvent::Path(PathState::Disconnected)).await;
+            }
+            RTCIceConnectionState::Failed => return self.fail_path().await,
+            RTCIceConnectionState::New
+            | RTCIceConnectionState::Closed
+            | RTCIceConnectionState::Unspecified
+            | _ => return,
+        };
+        self.state.writable = path == PathState::Connected;
+        self.report(MediaEvent::Path(path)).await;
+        if self.state.writable {
+            self.look_at_path().await;
+        }
+    }
+
+    async fn fail_path(&mut self) {
+        self.state.writable = false;
+        let why = if !self.state.relay_configured {
+            ConnectFailure::TurnMissing
+        } else if self.peer.control.turn_refused() {
+            ConnectFailure::TurnRefused
+        } else {
+            ConnectFailure::NoPath
+        };
+        tracing::warn!(conn = self.id.0, ?why, "no path to the peer");
+        self.report(MediaEvent::Path(PathState::Failed(why))).await;
+    }
+
+    async fn handle_remote(&mut self, event: Option<TrackRemoteEvent>) {
+        match event {
+            Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
+                let now = Instant::now();
+                let opus = self.negotiation.payload_type == Some(packet.header.payload_type);
+                let frame = self.reception.frame(now, packet);
+                // A full ring means that nobody plays: the newest frame is dropped.
+                if opus && self.link.incoming.push(frame).is_err() {
+                    self.reception.dropped += 1;
+                }
+                self.handle_sign_of_life().await;
+                if !self.state.arrived {
+                    self.state.arrived = true;
+                    tracing::info!(conn = self.id.0, "first media arrived");
+                    self.report(MediaEvent::Arrived).await;
+                }
+            }
+            Some(TrackRemoteEvent::OnRtcpPacket(packets)) => {
+                self.handle_reports(&packets);
+                self.handle_sign_of_life().await;
+            }
+            Some(_) => {}
+            None => self.remote = None,
+        }
+    }
+
+    async fn handle_sign_of_life(&mut self) {
+        self.alarm.heard(Instant::now());
+        if self.state.missing {
+            self.state.missing = false;
+            tracing::info!(conn = self.id.0, "media is back");
+            self.report(MediaEvent::Back).await;
+        }
+    }
+
+    /// Keeps what the peer says of the loss of our packets.
+    fn handle_reports(&mut self, packets: &[Box<dyn rtc::rtcp::Packet>]) {
+        use rtc::rtcp::{receiver_report::ReceiverReport, sender_report::SenderReport};
+        for packet in packets {
+            let any = packet.as_any();
+            let reports = match (any.downcast_ref::<ReceiverReport>(), any.downcast_ref::<SenderReport>()) {
+                (Some(report), _) => &report.reports,
+                (None, Some(report)) => &report.reports,
+                (None, None) => continue,
+            };
+            if let Some(ours) = reports.iter().find(|report| report.ssrc == self.peer.ssrc) {
+                self.remote_loss = f32::from(ours.fraction_lost) / 256.0;
+            }
+        }
+    }
+
+    async fn send(&mut self, frame: EncodedFrame) {
+        let payload_type =
+            self.negotiation.payload_type.filter(|_| self.state.secured && self.state.writable);
+        let Some(payload_type) = payload_type else {
+            self.packetizer.skip(&frame);
+            return;
+        };
+        let packet = self.packetizer.packet(frame, payload_type);
+        if let Err(error) = self.peer.track.write_rtp(packet).await {
+            tracing::debug!(conn = self.id.0, %error, "a packet could not be written");
+        }
+    }
+
+    async fn handle_command(&mut self, command: MediaCommand) {
+        match command {
+            MediaCommand::CreateOffer { round, ice_restart } => {
+                let others = self.begin_generation();
+                self.create_offer(round, ice_restart).await;
+                self.handle_signals(others).await;
+            }
+            MediaCommand::TakeOffer { round, sdp } => {
+                let others = self.begin_generation();
+                self.take_offer(round, &sdp).await;
+                self.handle_signals(others).await;
+            }
+            MediaCommand::TakeAnswer { round, sdp } => self.take_answer(round, &sdp).await,
+            MediaCommand::AddCandidates { candidates } => self.add_candidates(candidates).await,
+            MediaCommand::ExpectMedia { within } => self.alarm.watch(within),
+            MediaCommand::AllowDirect => {
+                self.policy_changed |= self.relay_only;
+                self.relay_only = false;
+            }
+            // The engine sees to both.
+            MediaCommand::Open { .. } | MediaCommand::Close => {}
+        }
+    }
+
+    /// What the engine still reports of the candidates before belongs to a round that is over. Returns the other
+    /// signals, which came before the round begins.
+    fn begin_generation(&mut self) -> Vec<Signal> {
+        self.state.candidates = 0;
+        self.state.relay_candidates = 0;
+        let mut others = Vec::new();
+        while let Ok(signal) = self.signals.try_recv() {
+            match signal {
+                Signal::Candidate(_) | Signal::GatheringComplete => {}
+                Signal::Ice(_) | Signal::State(_) | Signal::Track(_) | Signal::Notice(_) => {
+                    others.push(signal)
+                }
+            }
+        }
+        others
+    }
+
+    async fn handle_signals(&mut self, signals: Vec<Signal>) {
+        for signal in signals {
+            self.handle_signal(signal).await;
+        }
+    }
+
+    /// Fresh servers and the policy of now, for the gathering that follows.
+    pub(super) async fn refresh_servers(&mut self) {
+        self.policy_changed = false;
+        let servers = self.common.servers.get(PATIENCE).await;
+        self.state.relay_configured = servers.relay;
+        if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
+            tracing::warn!(conn = self.id.0, %error, "the ICE servers stay as they were");
+        }
+    }
+
+    async fn handle_alarm(&mut self) {
+        let due = self.alarm.take_due(Instant::now());
+        if due.path {
+            self.look_at_path().await;
+        }
+        if due.silence && self.state.arrived && !self.state.missing {
+            self.state.missing = true;
+            tracing::info!(conn = self.id.0, "media is missing");
+            self.report(MediaEvent::Missing).await;
+        }
+    }
+
+    async fn look_at_path(&mut self) {
+        self.alarm.look_at_path_in(PATH_LOOK);
+        let PairReport { path, .. } = stats::pair(&*self.peer.pc).await;
+        if let Some(path) = path.filter(|path| self.path != Some(*path)) {
+            self.path = Some(path);
+            tracing::info!(conn = self.id.0, local = ?path.local, remote = ?path.remote, "selected pair");
+            self.emit(EngineEvent::PathChanged(path)).await;
+        }
+    }
+
+    async fn stats(&mut self) -> ConnStats {
+        let PairReport { path, round_trip } = stats::pair(&*self.peer.pc).await;
+        ConnStats {
+            packets_sent: self.packetizer.packets,
+            bytes_sent: self.packetizer.bytes,
+            packets_received: self.reception.packets,
+            bytes_received: self.reception.bytes,
+            packets_lost: self.reception.lost(),
+            remote_loss: self.remote_loss,
+            jitter: self.reception.jitter(),
+            round_trip,
+            path,
+        }
+    }
+}
+
+async fn next_remote(track: Option<&dyn TrackRemote>) -> Option<TrackRemoteEvent> {
+    match track {
+        Some(track) => track.poll().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Queues an event, waiting for room: call control takes events as long as it lives.
+async fn emit(
+    events: &mpsc::Sender<(ConnId, EngineEvent)>,
+    closing: &super::engine::Flag,
+    id: ConnId,
+    event: EngineEvent,
+) {
+    tokio::select! {
+        biased;
+        () = closing.raised() => {}
+        // No receiver: the engine is gone, and so is whoever wanted to know.
+        _ = events.send((id, event)) => {}
+    }
+}
+
+/// How long a connection waits for a list of ICE servers: a cached one is there at once, and a call is not to hang
+/// on a web service.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Without a list a connection that may only use relays has no chance.
+const PATIENCE_RELAY: Duration = Duration::from_secs(5);
+/// The engine does not report another pair; a person hears a changed path sooner than they look at its name.
+const PATH_LOOK: Duration = Duration::from_secs(2);

@@ -1,0 +1,90 @@
+//! The UDP socket of a connection, watched.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
+
+use super::Shared;
+use super::names::Route;
+
+/// Wraps the socket of the inner runtime: every datagram is shown to [`Shared`] on its way.
+#[derive(Debug)]
+pub(super) struct WatchedSocket {
+    pub(super) inner: Arc<dyn AsyncUdpSocket>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl AsyncUdpSocket for WatchedSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    fn max_gso_segments(&self) -> usize {
+        self.inner.max_gso_segments()
+    }
+
+    fn max_gro_segments(&self) -> usize {
+        self.inner.max_gro_segments()
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let destination = match self.shared.names.route(transmit.destination) {
+            Route::Unchanged => transmit.destination,
+            Route::To(address) => address,
+            Route::Hold => {
+                self.shared.names.hold(&self.inner, transmit.destination, transmit.contents);
+                return Poll::Ready(Ok(transmit.contents.len()));
+            }
+        };
+        let routed = Transmit {
+            destination,
+            ecn: transmit.ecn,
+            contents: transmit.contents,
+            segment_size: transmit.segment_size,
+            src_ip: transmit.src_ip,
+        };
+        let sent = self.inner.poll_send(cx, &routed);
+        if matches!(sent, Poll::Ready(Ok(_))) && may_matter(transmit.contents) {
+            let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
+            for datagram in transmit.contents.chunks(segment) {
+                self.shared.handle_outgoing(&self.inner, destination, datagram);
+            }
+            for _ in 1..Shared::copies(transmit.contents) {
+                // A copy that finds no room is lost like any other.
+                let _ = self.inner.poll_send(cx, &routed);
+            }
+        }
+        sent
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let received = self.inner.poll_recv(cx, bufs, meta);
+        if let Poll::Ready(Ok(count)) = received {
+            for (buf, meta) in bufs.iter().zip(meta).take(count) {
+                if let Some(shown) = self.shared.names.shown(meta.addr) {
+                    meta.addr = shown;
+                }
+                let bytes = &buf[..meta.len.min(buf.len())];
+                for datagram in bytes.chunks(meta.stride.max(1)) {
+                    if may_matter(datagram) || self.shared.is_handshaking() {
+                        self.shared.handle_incoming(datagram);
+                    }
+                }
+            }
+        }
+        received
+    }
+}
+
+/// STUN, DTLS or TURN by the first byte (RFC 7983): SRTP, nearly all of the traffic, pays this test and no more.
+fn may_matter(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| *first < 80)
+}

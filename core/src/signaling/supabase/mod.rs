@@ -1,0 +1,235 @@
+//! Signaling over Supabase Realtime, by broadcast.
+//!
+//! | access | receive | send | who can read and forge |
+//! |---|---|---|---|
+//! | [public](SupabaseSignaling::public) | public topic `user:<id>` | joins the peer's topic | anybody with the API key |
+//! | [private](SupabaseSignaling::private) | private topic `user:<sub>`, its own inbox only | REST, with the user's token | whom the row policies let |
+//!
+//! ```no_run
+//! # fn demo(user: ringback::proto::UserId) -> Result<(), ringback::signaling::supabase::BuildError> {
+//! use std::sync::Arc;
+//! use ringback::signaling::{StaticToken, supabase::SupabaseSignaling};
+//!
+//! let token = Arc::new(StaticToken::new("eyJ.."));
+//! let signaling = SupabaseSignaling::private("https://ref.supabase.co", "sb_publishable_..", user, token).start()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A message is the broadcast event `rb1`; its payload is the envelope, as a JSON object, so that web clients read it
+//! with the official library. Broadcasts reach only who is connected; the call machine's resends cover loss.
+//!
+//! One task, the pump, owns everything:
+//!
+//! ```text
+//!   send() --256, refuses when full--> pump --events, see events.rs--> next()
+//!                                       | owns
+//!             phoenix::Socket (pure), websocket, token feed, REST client or lanes
+//! ```
+//!
+//! Messages that were read after the machine slept, or that the server replays, have no age: they never ring.
+
+mod endpoint;
+mod events;
+mod feed;
+mod lanes;
+mod link;
+mod pump;
+mod rest;
+mod tls;
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use self::endpoint::Endpoint;
+use self::events::Events;
+use self::feed::TokenFeed;
+use self::lanes::Lanes;
+use self::pump::{Pump, PumpConfig, Way};
+use self::rest::Rest;
+use super::{Outgoing, RefusedWhy, Signaling, SignalingEvent, Token};
+use crate::BoxFuture;
+use crate::clock::{Clock, TokioClock};
+use crate::proto::UserId;
+use crate::proto::phoenix::{Access, JoinConfig, Serializer, Socket, Topic};
+
+/// Signaling over Supabase Realtime. Dropping it ends it at once; [`Signaling::close`] sends what is queued first.
+#[derive(Debug)]
+pub struct SupabaseSignaling {
+    access: Mode,
+    events: Arc<Events>,
+    commands: mpsc::Sender<Outgoing>,
+    stop: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
+}
+
+/// How a [`SupabaseSignaling`] is set up.
+#[must_use = "nothing happens before `start`"]
+pub struct SupabaseBuilder {
+    url: String,
+    api_key: String,
+    user: UserId,
+    token: Option<Arc<dyn Token>>,
+    serializer: Serializer,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// Why signaling could not be set up. Nothing was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Not an http(s) or ws(s) URL.
+    #[error("the signaling URL is not of the form https://ref.supabase.co")]
+    Url,
+    /// Without TLS, to a machine that is not on this network.
+    #[error("the signaling URL has no TLS: use https:// (http:// is for machines on the same network)")]
+    Insecure,
+    /// The API key is empty.
+    #[error("the API key is empty")]
+    Key,
+    /// The user id is too long for a topic.
+    #[error("the user id is too long for a topic")]
+    User,
+    /// The TLS library refuses its own defaults.
+    #[error("TLS is not available")]
+    Tls,
+    /// The operating system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Public,
+    Private,
+}
+
+impl SupabaseSignaling {
+    /// Public broadcast: nothing to install, and nothing is protected. For demos and the first two minutes.
+    ///
+    /// `url` is the project's (`https://ref.supabase.co`), `api_key` its anon or publishable key.
+    pub fn public(url: impl Into<String>, api_key: impl Into<String>, user: UserId) -> SupabaseBuilder {
+        SupabaseBuilder::new(url.into(), api_key.into(), user, None)
+    }
+
+    /// Private broadcast: row policies decide who may read and write an inbox. `user` is the `sub` of the tokens.
+    pub fn private(
+        url: impl Into<String>,
+        api_key: impl Into<String>,
+        user: UserId,
+        token: Arc<dyn Token>,
+    ) -> SupabaseBuilder {
+        SupabaseBuilder::new(url.into(), api_key.into(), user, Some(token))
+    }
+}
+
+impl SupabaseBuilder {
+    fn new(url: String, api_key: String, user: UserId, token: Option<Arc<dyn Token>>) -> Self {
+        Self { url, api_key, user, token, serializer: Serializer::V2, clock: None }
+    }
+
+    /// Which serializer to speak. Default 2.0.0; 1.0.0 only for a server that knows nothing else.
+    pub fn serializer(mut self, serializer: Serializer) -> Self {
+        self.serializer = serializer;
+        self
+    }
+
+    /// The clock that notices suspends. Default: tokio's, which does not, but still notices a stopped process.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Starts the pump. Call it inside a tokio runtime. It connects by itself and never gives up.
+    ///
+    /// # Errors
+    /// What was given cannot work: see [`BuildError`]. A server that is down is not an error but a
+    /// [`SignalingEvent::Health`].
+    pub fn start(self) -> Result<SupabaseSignaling, BuildError> {
+        let endpoint = Arc::new(Endpoint::parse(&self.url)?);
+        if self.api_key.is_empty() {
+            return Err(BuildError::Key);
+        }
+        let tls = tls::client_config()?;
+        let inbox = Topic::new(&format!("user:{}", self.user)).map_err(|_| BuildError::User)?;
+        let seed = getrandom::u64().map_err(|_| BuildError::Random)?;
+        let (way, join, access) = match &self.token {
+            Some(_) => {
+                let join = JoinConfig { access: Access::Private { replay: None }, ..JoinConfig::default() };
+                let rest = Rest::new(endpoint.clone(), self.api_key.clone(), tls.clone());
+                (Way::Post(Box::new(rest)), join, Mode::Private)
+            }
+            None => {
+                tracing::warn!(
+                    "public signaling: whoever has the API key can read and forge calls; private mode needs policies only"
+                );
+                (Way::Lanes(Lanes::default()), JoinConfig::default(), Mode::Public)
+            }
+        };
+        let events = Arc::new(Events::default());
+        let (commands, commands_rx) = mpsc::channel(OUTBOX);
+        let (stop, stop_rx) = watch::channel(false);
+        let (ended_tx, ended) = watch::channel(false);
+        let pump = Pump::new(PumpConfig {
+            url: endpoint.websocket(&self.api_key, self.serializer.vsn()),
+            endpoint,
+            tls: Arc::new(tls),
+            inbox,
+            join,
+            machine: Socket::new(self.serializer, seed),
+            feed: TokenFeed::new(self.token),
+            way,
+            clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
+            events: events.clone(),
+            commands: commands_rx,
+            stop: stop_rx,
+        });
+        tokio::spawn(async move {
+            pump.run().await;
+            // Nobody may be waiting any more.
+            let _ = ended_tx.send(true);
+        });
+        Ok(SupabaseSignaling { access, events, commands, stop, ended })
+    }
+}
+
+impl Signaling for SupabaseSignaling {
+    fn send(&self, message: Outgoing) -> BoxFuture<'_, Result<(), RefusedWhy>> {
+        Box::pin(async move {
+            if message.text.len() > MAX_BYTES {
+                return Err(RefusedWhy::TooLarge);
+            }
+            match self.access {
+                // A post needs no inbox of ours: an ending gets out although the socket is down.
+                Mode::Private => {}
+                Mode::Public if self.events.is_up() => {}
+                Mode::Public => return Err(RefusedWhy::Unavailable),
+            }
+            self.commands.try_send(message).map_err(|_| RefusedWhy::Unavailable)
+        })
+    }
+
+    fn next(&self) -> BoxFuture<'_, SignalingEvent> {
+        Box::pin(self.events.next())
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // Fails if the pump has ended already.
+            let _ = self.stop.send(true);
+            let mut ended = self.ended.clone();
+            let _ = ended.wait_for(|&ended| ended).await;
+        })
+    }
+}
+
+impl std::fmt::Debug for SupabaseBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SupabaseBuilder").field("serializer", &self.serializer).finish_non_exhaustive()
+    }
+}
+
+/// Messages that wait for the pump. When full, `send` refuses and the call machine sends again.
+const OUTBOX: usize = 256;
+/// The limit of an envelope.
+const MAX_BYTES: usize = 64 * 1024;

@@ -1,0 +1,179 @@
+//! Sending by REST: one POST a message, on connections that stay open.
+//!
+//! At most 4 requests are under way and 64 wait; beyond, a message is refused and the call machine sends it again.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::ClientConfig;
+use tokio::task::JoinSet;
+
+use super::endpoint::Endpoint;
+use crate::BoxFuture;
+use crate::proto::MessageId;
+use crate::proto::phoenix::Topic;
+
+/// The way out in private mode.
+pub(super) struct Rest {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    connections: Connections,
+    endpoint: Arc<Endpoint>,
+    api_key: String,
+    waiting: VecDeque<Post>,
+    under_way: FuturesUnordered<BoxFuture<'static, (MessageId, Posted)>>,
+}
+
+/// A message to post.
+pub(super) struct Post {
+    pub(super) id: MessageId,
+    pub(super) topic: Topic,
+    pub(super) event: &'static str,
+    pub(super) text: String,
+    pub(super) token: String,
+}
+
+/// How a post ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Posted {
+    Accepted,
+    NotAllowed,
+    TokenRefused,
+    TooLarge,
+    RateLimited,
+    Failed,
+}
+
+/// The tasks of hyper's connections, so that closing can end them.
+#[derive(Clone, Default)]
+struct Connections {
+    tasks: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Rest {
+    pub(super) fn new(endpoint: Arc<Endpoint>, api_key: String, tls: ClientConfig) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(LIMIT));
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let connections = Connections::default();
+        let client =
+            Client::builder(connections.clone()).pool_max_idle_per_host(MOST_UNDER_WAY).build(connector);
+        let (waiting, under_way) = (VecDeque::new(), FuturesUnordered::new());
+        Self { client, connections, endpoint, api_key, waiting, under_way }
+    }
+
+    /// Takes a message; gives it back if too many wait.
+    pub(super) fn post(&mut self, post: Post) -> Result<(), Post> {
+        if self.under_way.len() < MOST_UNDER_WAY {
+            self.start(post);
+            return Ok(());
+        }
+        if self.waiting.len() >= MOST_WAITING {
+            return Err(post);
+        }
+        self.waiting.push_back(post);
+        Ok(())
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// The next post that ended; pends while none is under way. Cancel safe.
+    pub(super) async fn next(&mut self) -> (MessageId, Posted) {
+        match self.under_way.next().await {
+            Some(done) => {
+                if let Some(post) = self.waiting.pop_front() {
+                    self.start(post);
+                }
+                done
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends every connection.
+    pub(super) async fn close(self) {
+        let Self { client, connections, under_way, .. } = self;
+        drop((client, under_way));
+        let mut tasks =
+            std::mem::take(&mut *connections.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+    }
+
+    fn start(&mut self, post: Post) {
+        let Post { id, topic, event, text, token } = post;
+        let request = Request::post(self.endpoint.broadcast(topic.name(), event))
+            .header(CONTENT_TYPE, "application/json")
+            .header("apikey", &self.api_key)
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .body(Full::new(Bytes::from(text)));
+        let client = self.client.clone();
+        self.under_way.push(Box::pin(async move {
+            let Ok(request) = request else {
+                // A token or key with characters that no header may have.
+                return (id, Posted::TokenRefused);
+            };
+            let status = match tokio::time::timeout(LIMIT, client.request(request)).await {
+                Ok(Ok(response)) => response.status().as_u16(),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a post failed");
+                    return (id, Posted::Failed);
+                }
+                Err(_) => return (id, Posted::Failed),
+            };
+            tracing::debug!(status, "posted");
+            (id, Posted::of(status))
+        }));
+    }
+}
+
+impl Posted {
+    fn of(status: u16) -> Self {
+        match status {
+            200..=299 => Posted::Accepted,
+            401 => Posted::TokenRefused,
+            403 => Posted::NotAllowed,
+            413 | 422 => Posted::TooLarge,
+            429 => Posted::RateLimited,
+            _ => Posted::Failed,
+        }
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Connections
+where
+    F: Future + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Reap those that ended.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
+            future.await;
+        });
+    }
+}
+
+/// A call has few messages in the air; more would only open more connections.
+const MOST_UNDER_WAY: usize = 4;
+/// Four seconds' worth at the slowest mobile round trip.
+const MOST_WAITING: usize = 64;
+/// After this the call machine has sent the message again anyway.
+const LIMIT: Duration = Duration::from_secs(10);

@@ -1,0 +1,147 @@
+//! The handles of a phone: what verbs promise, how a phone is adopted, how it closes.
+
+mod common;
+
+use std::time::Duration;
+
+use ringback::proto::call::{CallState, VerbError};
+use ringback::proto::{By, EndReason};
+use ringback::signaling::memory::{Faults, MemoryHub};
+use ringback::signaling::RefusedWhy;
+use ringback::{CallError, Event, EventKind, StartError};
+
+use self::common::{LIMIT, active, builder, close, phone};
+
+#[tokio::test(start_paused = true)]
+async fn a_call_goes_from_initiated_to_ended_in_order() {
+    let hub = MemoryHub::new(1);
+    let (rider, driver) = (phone(&hub, "rider1", 1).await, phone(&hub, "driver1", 2).await);
+    let mut incoming = driver.incoming();
+    let mut events = rider.events();
+    let call = rider.call("driver1").await.unwrap();
+    let ringing = incoming.next().await.unwrap();
+    assert_eq!(ringing.id(), call.id());
+    ringing.accept().await.unwrap();
+    active(&call).await;
+    active(&ringing).await;
+    call.hang_up();
+    assert_eq!(call.ended().await.reason, EndReason::HungUp);
+    let end = ringing.ended().await;
+    assert_eq!((end.reason, end.by), (EndReason::HungUp, By::Remote));
+    let mut states = Vec::new();
+    let mut numbers = Vec::new();
+    while let Some(event) = events.try_next() {
+        let Event::Call(event) = event else { continue };
+        numbers.push(event.number);
+        if let EventKind::State(state) = event.kind {
+            states.push(state);
+        }
+    }
+    let expected = [CallState::Initiated, CallState::Ringing, CallState::Connecting, CallState::Active];
+    assert_eq!(states[..4], expected);
+    assert!(matches!(states[4..], [CallState::Ended(_)]), "{states:?}");
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    close([rider, driver]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r13_hang_up_and_close_do_not_wait_for_signaling() {
+    let hub = MemoryHub::new(2);
+    let rider = phone(&hub, "rider2", 1).await;
+    let call = rider.call("driver2").await.unwrap();
+    hub.set_faults(Faults { refuse: Some(RefusedWhy::Unavailable), ..Faults::default() });
+    let before = tokio::time::Instant::now();
+    call.hang_up();
+    assert_eq!(call.ended().await.reason, EndReason::Cancelled);
+    assert_eq!(before.elapsed(), Duration::ZERO, "no virtual time passes");
+    rider.close();
+    tokio::time::timeout(Duration::from_secs(2), rider.closed()).await.expect("closed within 2 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn building_a_live_phone_again_adopts_it_with_its_calls() {
+    let hub = MemoryHub::new(3);
+    let (rider, driver) = (phone(&hub, "rider3", 1).await, phone(&hub, "driver3", 2).await);
+    let call = rider.call("driver3").await.unwrap();
+    let again = phone(&hub, "rider3", 1).await;
+    assert_eq!(again.calls().len(), 1);
+    assert_eq!(again.calls()[0].id(), call.id());
+    again.calls()[0].hang_up();
+    assert_eq!(call.ended().await.reason, EndReason::Cancelled);
+    close([rider, again, driver]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_built_to_replace_the_live_one_ends_its_calls() {
+    let hub = MemoryHub::new(4);
+    let rider = phone(&hub, "rider4", 1).await;
+    let call = rider.call("driver4").await.unwrap();
+    let fresh = builder(&hub, "rider4", 1).replace_live(true).start().await.unwrap();
+    assert!(matches!(call.state(), CallState::Ended(_)));
+    assert!(fresh.calls().is_empty());
+    close([fresh]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_closes_the_phone() {
+    let hub = MemoryHub::new(5);
+    let rider = phone(&hub, "rider5", 1).await;
+    let mut events = rider.events();
+    drop(rider);
+    let over = tokio::time::timeout(LIMIT, async { while events.next().await.is_some() {} }).await;
+    assert!(over.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_kept_alive_outlives_its_handles() {
+    let hub = MemoryHub::new(6);
+    let rider = builder(&hub, "rider6", 1).keep_alive(true).start().await.unwrap();
+    let call = rider.call("driver6").await.unwrap();
+    let id = call.id();
+    drop((rider, call));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let again = builder(&hub, "rider6", 1).start().await.unwrap();
+    assert_eq!(again.calls()[0].id(), id);
+    close([again]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_phone_leaves_no_task() {
+    let hub = MemoryHub::new(7);
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let (rider, driver) = (phone(&hub, "rider7", 1).await, phone(&hub, "driver7", 2).await);
+    let mut incoming = driver.incoming();
+    let call = rider.call("driver7").await.unwrap();
+    incoming.next().await.unwrap().accept().await.unwrap();
+    active(&call).await;
+    close([rider, driver]).await;
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verbs_in_the_wrong_state_are_typed_errors() {
+    let hub = MemoryHub::new(8);
+    let rider = phone(&hub, "rider8", 1).await;
+    assert_eq!(rider.call("rider8").await.unwrap_err(), CallError::Verb(VerbError::OwnUser));
+    assert!(matches!(rider.call("not a user").await, Err(CallError::User(_))));
+    let call = rider.call("driver8").await.unwrap();
+    assert_eq!(call.accept().await, Err(CallError::Verb(VerbError::NotRinging)));
+    assert_eq!(call.send(vec![0; 5000]).await, Err(CallError::Verb(VerbError::TooLong)));
+    assert_eq!(call.send(vec![0]).await, Err(CallError::Verb(VerbError::NotAnswered)));
+    call.hang_up();
+    call.ended().await;
+    call.hang_up();
+    assert!(call.set_muted(true).await.is_err());
+    rider.close();
+    rider.closed().await;
+    assert_eq!(rider.call("driver8").await.unwrap_err(), CallError::Verb(VerbError::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_without_a_user_or_with_a_wild_ring_time_does_not_start() {
+    let hub = MemoryHub::new(9);
+    let wild = builder(&hub, "rider9", 1).ring_time(Duration::from_secs(5)).start().await;
+    assert_eq!(wild.unwrap_err(), StartError::RingTime);
+    let unnamed = builder(&hub, "rider9", 1).user("").start().await;
+    assert!(matches!(unnamed.unwrap_err(), StartError::User(_)));
+}

@@ -1,0 +1,31 @@
+//! Prints the sound devices of this machine, as `--capture device:ID` and `--playback device:ID` take them.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use ringback::audio::{AudioDevices as _, DeviceKind, default_devices};
+
+fn main() -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    let listed = match default_devices().list() {
+        Ok(listed) => listed,
+        Err(error) => {
+            let _ = writeln!(out, "devices: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for (title, kind) in [("Microphones", DeviceKind::Capture), ("Speakers", DeviceKind::Playback)] {
+        let _ = writeln!(out, "{title}");
+        let mut none = true;
+        for device in listed.iter().filter(|device| device.kind == kind) {
+            none = false;
+            let mark = if device.is_default { "*" } else { " " };
+            let _ = writeln!(out, "  {mark} {}\n      device:{}", device.name, device.id);
+        }
+        if none {
+            let _ = writeln!(out, "    none: connect one, or start the sound server");
+        }
+    }
+    let _ = writeln!(out, "* the default");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,144 @@
+//! What the terminal phone prints: sentences for people, or one JSON object a line.
+
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ringback::proto::call::{CallState, Delivery};
+use ringback::proto::{CallId, End, Language};
+use ringback::{CallStats, EventKind};
+use serde_json::{Value, json};
+
+/// What the terminal phone prints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Report {
+    json: bool,
+}
+
+impl Report {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A line for both kinds of reader.
+    pub(crate) fn say(self, sentence: &str, object: Value) {
+        if self.json { line(&object.to_string()) } else { line(sentence) }
+    }
+
+    /// A line for people only.
+    pub(crate) fn hint(self, sentence: &str) {
+        if !self.json {
+            line(sentence);
+        }
+    }
+
+    pub(crate) fn event(self, call: CallId, kind: &EventKind) {
+        match kind {
+            EventKind::Incoming(incoming) => self.say(
+                &format!("{} calls. Type answer or decline.", incoming.display.as_ref().unwrap_or(&incoming.from.to_string())),
+                json!({"event": "incoming", "call": call.to_string(), "from": incoming.from.as_str(), "at_ms": now_ms()}),
+            ),
+            EventKind::Outgoing => self.say(
+                "Calling.",
+                json!({"event": "outgoing", "call": call.to_string(), "at_ms": now_ms()}),
+            ),
+            EventKind::State(state) => self.state(state),
+            EventKind::Delivery(delivery) => self.say(
+                delivery_sentence(*delivery),
+                json!({"event": "delivery", "delivery": delivery_word(*delivery), "at_ms": now_ms()}),
+            ),
+            EventKind::PeerMedia { muted, held, .. } => self.say(
+                match (muted, held) {
+                    (_, true) => "The other side put the call on hold.",
+                    (true, false) => "The other side muted its microphone.",
+                    (false, false) => "The other side's microphone is on.",
+                },
+                json!({"event": "peer_media", "muted": muted, "held": held, "at_ms": now_ms()}),
+            ),
+            EventKind::Message(bytes) => self.say(
+                &format!("Message: {}", String::from_utf8_lossy(bytes)),
+                json!({"event": "message", "text": String::from_utf8_lossy(bytes), "at_ms": now_ms()}),
+            ),
+            EventKind::Path(path) => self.say(
+                &format!("Media goes {} to {}.", path.local.name(), path.remote.name()),
+                json!({"event": "path", "local": path.local.name(), "remote": path.remote.name(), "at_ms": now_ms()}),
+            ),
+            EventKind::FirstSound => self.say(
+                "Sound from the other side.",
+                json!({"event": "first_sound", "at_ms": now_ms()}),
+            ),
+            EventKind::Level { .. } => {}
+        }
+    }
+
+    fn state(self, state: &CallState) {
+        let sentence = match state {
+            CallState::Initiated => "On its way.".to_owned(),
+            CallState::Ringing => "Ringing.".to_owned(),
+            CallState::Connecting => "Answered; connecting.".to_owned(),
+            CallState::Active => "Active. Type hangup to end it.".to_owned(),
+            CallState::Reconnecting => "The sound is gone; reconnecting.".to_owned(),
+            CallState::Ended(End { reason, .. }) => format!("Ended: {}", reason.explain(Language::En)),
+        };
+        let mut object = json!({"event": "state", "state": state_word(state), "at_ms": now_ms()});
+        if let CallState::Ended(End { reason, by }) = state {
+            object["reason"] = json!(reason.code());
+            object["by"] = json!(format!("{by:?}").to_lowercase());
+        }
+        self.say(&sentence, object);
+    }
+
+    pub(crate) fn stats(self, stats: &CallStats) {
+        let network = &stats.network;
+        let expected = network.packets_received + network.packets_lost;
+        let loss = if expected == 0 { 0.0 } else { network.packets_lost as f64 / expected as f64 };
+        let path = network.path.map_or("none", |path| path.local.name());
+        let rtt_ms = network.round_trip.map(|rtt| rtt.as_secs_f64() * 1000.0);
+        let jitter_ms = network.jitter.as_secs_f64() * 1000.0;
+        let concealed_ms = stats.sound.concealed.as_secs_f64() * 1000.0;
+        self.say(
+            &format!("Path {path}, loss {:.1} %, jitter {jitter_ms:.1} ms, concealed {concealed_ms:.0} ms.", loss * 100.0),
+            json!({"event": "stats", "path": path, "loss": loss, "jitter_ms": jitter_ms, "rtt_ms": rtt_ms,
+                   "concealed_ms": concealed_ms, "packets_received": network.packets_received}),
+        );
+    }
+}
+
+/// Milliseconds since 1970, to compare with the other side's on the same machine.
+pub(crate) fn now_ms() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0)
+}
+
+fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away is no reason to drop the call.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn state_word(state: &CallState) -> &'static str {
+    match state {
+        CallState::Initiated => "initiated",
+        CallState::Ringing => "ringing",
+        CallState::Connecting => "connecting",
+        CallState::Active => "active",
+        CallState::Reconnecting => "reconnecting",
+        CallState::Ended(_) => "ended",
+    }
+}
+
+fn delivery_word(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Sending => "sending",
+        Delivery::Stored => "stored",
+        Delivery::Pushed => "pushed",
+        Delivery::Ringing => "ringing",
+    }
+}
+
+fn delivery_sentence(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Sending => "The call is being sent.",
+        Delivery::Stored => "The server has the call.",
+        Delivery::Pushed => "A push wakes the other phone.",
+        Delivery::Ringing => "A phone rings.",
+    }
+}

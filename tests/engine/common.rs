@@ -1,0 +1,80 @@
+//! Two engines in a world.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringback::media::MediaEngine;
+use ringback::media::webrtc::{WebRtcEngine, WebRtcEngineBuilder};
+use ringback_tests::exchange::{Party, Watcher};
+use ringback_tests::sim::{Path, World};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Two engines, `a` calling `b`, over clean signaling of 50 ms.
+pub(crate) struct Pair {
+    pub(crate) a: Arc<WebRtcEngine>,
+    pub(crate) b: Arc<WebRtcEngine>,
+    pub(crate) at_a: Watcher,
+    pub(crate) at_b: Watcher,
+    pub(crate) dialed: Instant,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Pair {
+    pub(crate) fn dial(world: &World) -> Self {
+        Self::dial_with(world, |builder| builder, false)
+    }
+
+    /// `set_up` makes a's engine; `relay_only` goes for a.
+    pub(crate) fn dial_with(
+        world: &World,
+        set_up: impl Fn(WebRtcEngineBuilder) -> WebRtcEngineBuilder,
+        relay_only: bool,
+    ) -> Self {
+        let a = Arc::new(set_up(world.engine_builder("a")).build());
+        let b = Arc::new(world.engine("b"));
+        let (a_out, b_in) = world.mail("a", "b", Path::delay_ms(50));
+        let (b_out, a_in) = world.mail("b", "a", Path::delay_ms(50));
+        let log = |world: &World| {
+            let world = world.clone();
+            move |line: String| world.log(line)
+        };
+        let (mut party_a, at_a) = Party::new("a", a.clone(), (a_out, a_in), log(world));
+        let (party_b, at_b) = Party::new("b", b.clone(), (b_out, b_in), log(world));
+        if relay_only {
+            party_a = party_a.relay_only();
+        }
+        let dialed = Instant::now();
+        party_a.offer();
+        let tasks = [tokio::spawn(party_a.run()), tokio::spawn(party_b.run())];
+        Self { a, b, at_a, at_b, dialed, tasks }
+    }
+
+    /// Waits until media is up on both sides; `None` if it is not within 15 s.
+    pub(crate) async fn up(&self) -> Option<Duration> {
+        let both = async {
+            let a = self.at_a.wait_up().await;
+            let b = self.at_b.wait_up().await;
+            a.max(b) - self.dialed
+        };
+        tokio::time::timeout(Duration::from_secs(15), both).await.ok()
+    }
+
+    /// Drops both engines without closing them.
+    pub(crate) async fn drop_engines(self) {
+        for task in self.tasks {
+            task.abort();
+            // It holds the engine until it is gone.
+            let _ = task.await;
+        }
+    }
+
+    /// Closes both engines.
+    pub(crate) async fn close(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.a.close().await;
+        self.b.close().await;
+    }
+}

@@ -1,0 +1,9 @@
+//! Two media engines over a simulated network, and over real sockets.
+
+mod agree;
+mod common;
+mod connect;
+mod ends;
+mod loopback;
+mod names;
+mod repeatable;

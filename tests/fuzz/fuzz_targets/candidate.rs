@@ -1,0 +1,4 @@
+//! Explores `candidate`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ringback_fuzz_targets::candidate(data));

@@ -1,0 +1,4 @@
+//! Explores `sdp`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ringback_fuzz_targets::sdp(data));

@@ -1,0 +1,178 @@
+//! `cargo xtask demo`: two phones in two processes call each other through a hub, and each must hear the other.
+//!
+//! ```text
+//!   speech (English) -> rider's phone  <== hub: signaling, then media directly ==>  driver's phone <- speech (French)
+//!                            v                                                          v
+//!                      rider-heard.wav                                            driver-heard.wav
+//! ```
+//!
+//! The demo judges by what was heard, not by what the phones say: the far side's speech must be found in each
+//! recording, and the own speech must not. Every process is stopped on every way out.
+
+mod devices;
+mod figures;
+mod pulse;
+mod stage;
+mod story;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::{
+    process::{self, Line},
+    setup, workspace,
+};
+use devices::Devices;
+use figures::Figures;
+use stage::Stage;
+use story::Story;
+
+/// What `cargo xtask demo` can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// Where sound comes from and goes to.
+    #[arg(long, value_enum, default_value_t = DeviceKind::File)]
+    devices: DeviceKind,
+    /// Prints one JSON object last.
+    #[arg(long)]
+    json: bool,
+    /// Mutes one side; the demo must then fail.
+    #[arg(long, value_enum, value_name = "SIDE")]
+    mute: Option<Side>,
+    /// Crosses the wires, so that each side hears itself; the demo must then fail.
+    #[arg(long)]
+    crossed: bool,
+    /// Installs what is missing without asking.
+    #[arg(long)]
+    yes: bool,
+    /// Folder for the recordings and the picture.
+    #[arg(long, value_name = "FOLDER", default_value = "artifacts/demo")]
+    artifacts: PathBuf,
+    /// Takes the hub and the phone from this folder instead of building them.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    programs: Option<PathBuf>,
+}
+
+/// The kind of sound devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceKind {
+    /// WAV files, read and written at the pace of a sound card.
+    File,
+    /// Sound cards that exist only in a private PulseAudio.
+    Virtual,
+    /// The machine's own microphone and speaker, for both phones.
+    Real,
+}
+
+/// A side of the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    Rider,
+    Driver,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Side::Rider => "rider",
+            Side::Driver => "driver",
+        }
+    }
+
+    fn other(self) -> Side {
+        match self {
+            Side::Rider => Side::Driver,
+            Side::Driver => Side::Rider,
+        }
+    }
+
+    /// The recording that this side speaks.
+    fn speech(self) -> PathBuf {
+        let file = match self {
+            Side::Rider => "english.wav",
+            Side::Driver => "french.wav",
+        };
+        workspace::root().join("tests/assets/speech").join(file)
+    }
+}
+
+/// Runs the demo. Returns whether both sides heard each other.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let mut needs = setup::BUILD.to_vec();
+    if options.devices == DeviceKind::Virtual {
+        needs.extend(setup::SOUND);
+    }
+    setup::ensure(&needs, options.yes)?;
+    if options.programs.is_none() {
+        build()?;
+    }
+
+    let artifacts = workspace::root().join(&options.artifacts);
+    if artifacts.exists() {
+        fs::remove_dir_all(&artifacts).with_context(|| artifacts.display().to_string())?;
+    }
+    fs::create_dir_all(&artifacts).with_context(|| artifacts.display().to_string())?;
+
+    let mut story = Story::new();
+    let figures = match call(options, &artifacts, &mut story) {
+        Ok(figures) => figures,
+        Err(error) => {
+            story.say("demo", &format!("failed: {error:#}"));
+            Figures::none(options.devices)
+        }
+    };
+    story.write(&artifacts.join("events.jsonl"))?;
+    figures.print(&artifacts);
+    fs::write(artifacts.join("figures.json"), format!("{}\n", figures.json()))?;
+    if options.json {
+        println!("{}", figures.json());
+    }
+    Ok(figures.ok())
+}
+
+fn call(options: &Options, artifacts: &std::path::Path, story: &mut Story) -> Result<Figures> {
+    let mut devices = Devices::prepare(options.devices, artifacts, options.crossed)?;
+    let programs = options.programs.clone().unwrap_or_else(|| workspace::target().join("release"));
+    let mut stage = Stage::open(&programs, story)?;
+    // The callee first: a phone that is not there cannot ring.
+    for side in [Side::Driver, Side::Rider] {
+        let muted = options.mute == Some(side);
+        stage.add_phone(side, &devices.arguments(side), &devices.environment(), muted, story)?;
+    }
+    stage.play(&mut devices, story)?;
+    stage.close()?;
+    let recordings = devices.finish()?;
+    Figures::compute(options.devices, story, recordings, artifacts)
+}
+
+/// Builds the hub and the phone, showing cargo's progress only if it takes long.
+fn build() -> Result<()> {
+    eprintln!("Building the hub and the phone in release mode (minutes the first time).");
+    let mut cargo = workspace::cargo(BUILD);
+    let deadline = Instant::now() + Duration::from_secs(30 * 60);
+    let ended = process::run(cargo.stdin(Stdio::null()), deadline, |line| {
+        let (Line::Out(text) | Line::Err(text)) = line;
+        eprintln!("{text}");
+    })?;
+    if !ended.success() {
+        bail!("the build failed");
+    }
+    Ok(())
+}
+
+/// Arguments for cargo that build the hub and the phone.
+pub(crate) const BUILD: &[&str] = &[
+    "build",
+    "--release",
+    "--package=ringback-server",
+    "--package=ringback-examples",
+    "--bin=ringback-server",
+    "--example=phone",
+];

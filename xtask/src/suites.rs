@@ -1,0 +1,151 @@
+//! The table of test suites. A new suite is a new row.
+//!
+//! The order fails fast: cheap and broad first, what needs devices or release builds last.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    check, demo, demo_suite, mutants,
+    setup::{self, Need},
+    tally::Tally,
+};
+
+/// A test suite.
+#[derive(Debug)]
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    /// The most time that its tests may take; then their processes are killed. What [`Step::Build`] and the builds
+    /// before [`Step::Cargo`] take is not counted: it depends on what was built before.
+    pub(crate) budget: Duration,
+    pub(crate) covers: &'static str,
+    /// What it needs beyond [`setup::BUILD`].
+    pub(crate) needs: &'static [Need],
+    pub(crate) steps: &'static [Step],
+}
+
+/// A part of a suite.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// `cargo` with these arguments, which only builds.
+    Build(&'static [&'static str]),
+    /// `cargo` with these arguments, built first where that is a step of its own. The results of libtest are read from its output.
+    Cargo(&'static [&'static str]),
+    /// A function of xtask that counts for itself and ends by the deadline.
+    Own(fn(&mut Tally, Instant)),
+}
+
+pub(crate) const SUITES: &[Suite] = &[
+    Suite {
+        name: "check",
+        budget: minutes(8),
+        covers: "format, clippy, documentation, dependencies, spelling and the repository's own rules",
+        needs: &[],
+        steps: &[
+            Step::Own(check::quick),
+            Step::Build(&["check", "--workspace", "--all-targets"]),
+            Step::Own(check::compiled),
+        ],
+    },
+    Suite {
+        name: "unit",
+        budget: minutes(8),
+        covers: "tests beside the code of every crate but proto, and every documentation example",
+        needs: &[],
+        steps: &[
+            Step::Cargo(&[
+                "test",
+                "--no-fail-fast",
+                "--workspace",
+                "--exclude=ringback-proto",
+                "--exclude=ringback-tests",
+                "--exclude=ringback-fuzz-targets",
+                "--tests",
+                "--examples",
+            ]),
+            Step::Cargo(&["test", "--no-fail-fast", "--package=ringback-tests", "--lib"]),
+            Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--doc"]),
+        ],
+    },
+    Suite {
+        name: "proto",
+        budget: minutes(8),
+        covers: "the pure machines: unit tests, tables, vectors and property tests over random schedules",
+        needs: &[],
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--package=ringback-proto", "--tests"])],
+    },
+    Suite {
+        name: "fuzz",
+        budget: minutes(3),
+        covers: "the corpus of every fuzz target, replayed",
+        needs: &[],
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--package=ringback-fuzz-targets", "--tests"])],
+    },
+    Suite {
+        name: "supabase",
+        budget: minutes(5),
+        covers: "the Supabase adapter against the hub, over real sockets",
+        needs: &[],
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--package=ringback-tests", "--test=supabase*"])],
+    },
+    Suite {
+        name: "scenarios",
+        budget: minutes(12),
+        covers: "the real core and the real engine in virtual time and simulated networks",
+        needs: &[],
+        steps: &[Step::Cargo(&[
+            "test",
+            "--no-fail-fast",
+            "--package=ringback-tests",
+            "--test=engine*",
+            "--test=scenario*",
+        ])],
+    },
+    Suite {
+        name: "devices",
+        budget: minutes(5),
+        covers: "sound devices through PulseAudio's null sinks, and callbacks that do not allocate",
+        needs: setup::SOUND,
+        steps: &[Step::Cargo(&[
+            "test",
+            "--no-fail-fast",
+            "--package=ringback-tests",
+            "--test=devices*",
+            "--test=audio*",
+            "--",
+            "--show-output",
+        ])],
+    },
+    Suite {
+        name: "mutants",
+        budget: minutes(12),
+        covers: "one deliberate fault for each of the rules R1-R15, which its test must catch",
+        needs: &[],
+        steps: &[Step::Own(mutants::suite)],
+    },
+    Suite {
+        name: "demo",
+        budget: minutes(6),
+        covers: "the demo for real: good calls succeed and their figures are computed again; muted and crossed calls fail",
+        needs: setup::SOUND,
+        steps: &[Step::Build(demo::BUILD), Step::Own(demo_suite::suite)],
+    },
+];
+
+const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_budgets_fit_a_ci_run() {
+        let names: BTreeSet<_> = SUITES.iter().map(|suite| suite.name).collect();
+        assert_eq!(names.len(), SUITES.len());
+        let total: Duration = SUITES.iter().map(|suite| suite.budget).sum();
+        assert!(total <= minutes(85), "{total:?}");
+    }
+}
