@@ -73,7 +73,7 @@ impl Facts {
         let Invite { offer, candidates, commit, .. } = *invite;
         let relay_only = cx.config.privacy == Privacy::RelayOnly;
         // The invite was checked when it came, so an offer always has its fingerprint.
-        let offer = offer.and_then(|sdp| check_sdp(&sdp).ok().map(|facts| (sdp, facts.fingerprint)));
+        let offer = offer.and_then(|sdp| check_sdp(&sdp).ok().map(|facts| (facts.clean, facts.fingerprint)));
         let mut session = Box::new(Session::callee(&mut cx.env, self.id, relay_only, offer, &candidates));
         if let Some(list) = later {
             session.handle_candidates(&list);
