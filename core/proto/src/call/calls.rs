@@ -9,11 +9,10 @@ use super::facts::{Call, Facts};
 use super::lobby::Lobby;
 use super::phase::Phase;
 use super::{
-    AudioInput, AudioPlan, CallEventKind, CallSnapshot, CallState, CallsConfig, Command, Delivery, Dial,
-    Input, Output, SignalingInput, StoredHow, Tone, VerbError, timers,
+    AudioInput, AudioPlan, CallEventKind, CallSnapshot, CallState, CallsConfig, Command, Dial, Input, Output,
+    Tone, VerbError, timers,
 };
-use crate::signal::{Body, DecodeError, Envelope, RefusedWhy, Unsupported};
-use crate::{By, CallId, ConnId, EndReason, MessageId, Timestamp, UserId};
+use crate::{By, CallId, ConnId, EndReason, Timestamp, UserId};
 
 /// Every call of one phone.
 ///
@@ -25,10 +24,10 @@ pub struct Calls {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) lobby: Lobby,
     /// Until then the age of a message means nothing: the machine slept.
-    distrust: Timestamp,
+    pub(super) distrust: Timestamp,
     plan: AudioPlan,
     end_tone: Option<(Tone, Timestamp)>,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl Calls {
@@ -205,7 +204,7 @@ impl Calls {
         }
     }
 
-    fn update_all(&mut self, step: impl Fn(&mut Facts, &mut Context, Phase) -> Phase) {
+    pub(super) fn update_all(&mut self, step: impl Fn(&mut Facts, &mut Context, Phase) -> Phase) {
         let all: Vec<CallId> = self.calls.keys().copied().collect();
         for id in all {
             self.update(id, &step);
@@ -277,7 +276,7 @@ impl Calls {
         let known = self.calls.contains_key(&id) || from == self.cx.config.user;
         let ringing =
             self.calls.values().filter(|call| matches!(call.phase, Phase::Ringing(_) | Phase::Announced(_)));
-        if known || ringing.count() >= super::lobby::MAX_RINGING {
+        if known || ringing.count() >= super::admission::MAX_RINGING {
             return;
         }
         let call = Call::announce(&mut self.cx, id, from, display);
@@ -292,131 +291,9 @@ impl Calls {
         self.update_all(|facts, cx, phase| facts.on_close(cx, phase));
     }
 
-    fn on_signaling(&mut self, input: SignalingInput) {
-        match input {
-            SignalingInput::Up { caught_up } => {
-                self.cx.up = true;
-                self.cx.caught_up = caught_up;
-                self.distrust = Timestamp::ZERO;
-                self.update_all(|facts, cx, phase| facts.on_signaling_up(cx, phase));
-                self.attend_all();
-            }
-            SignalingInput::Down => {
-                self.cx.up = false;
-                self.cx.caught_up = false;
-            }
-            SignalingInput::Message { age, text } => self.on_text(age, &text),
-            SignalingInput::Receipt(id, how) => self.on_receipt(id, how),
-            SignalingInput::Refused(id, why) => self.on_refused(id, why),
-        }
-    }
-
-    fn on_text(&mut self, age: Option<Duration>, text: &str) {
-        if self.closed {
-            return;
-        }
-        match Envelope::decode(text) {
-            Ok(envelope) => self.on_envelope(envelope, age),
-            Err(DecodeError::UnsupportedVersion(Some(header))) => {
-                let header: Unsupported = *header;
-                self.on_unsupported(header);
-            }
-            Err(why) => tracing::debug!(%why, "a message is dropped"),
-        }
-    }
-
-    fn on_envelope(&mut self, envelope: Envelope, age: Option<Duration>) {
-        let config = &self.cx.config;
-        let for_us = envelope.to.user == config.user
-            && envelope.to.device.is_none_or(|device| device == config.device);
-        if !for_us || envelope.from.user == config.user {
-            return;
-        }
-        let known = self.calls.get(&envelope.call);
-        if envelope.to.instance.is_some_and(|instance| instance != config.instance) {
-            // For the process before this one. Its ringing and its answer learn that it is gone.
-            match &envelope.body {
-                Body::Ringing(_) | Body::Answer(_) if known.is_none() => self.on_stranger(envelope, age),
-                Body::Ringing(_)
-                | Body::Answer(_)
-                | Body::Invite(_)
-                | Body::Settled(_)
-                | Body::Decline(_)
-                | Body::Busy {}
-                | Body::Cancel(_)
-                | Body::Candidates(_)
-                | Body::Negotiate(_)
-                | Body::Media(_)
-                | Body::Message(_)
-                | Body::Hangup(_)
-                | Body::Ack(_)
-                | Body::Error(_) => {}
-            }
-            return;
-        }
-        let age = self.cx.trusted_age(age, self.distrust);
-        let Some(call) = known else { return self.on_stranger(envelope, age) };
-        if call.facts.peer != envelope.from.user {
-            tracing::debug!(call = %envelope.call, "somebody else speaks of this call");
-            return;
-        }
-        let awaited = call.phase.awaits_invite();
-        if awaited && matches!(envelope.body, Body::Invite(_) | Body::Candidates(_)) {
-            return self.on_stranger(envelope, age);
-        }
-        self.dispatch(envelope);
-    }
-
-    /// A message of a call that is here, from a device of its peer.
-    fn dispatch(&mut self, envelope: Envelope) {
-        let Envelope { id, call, from, to, body, .. } = envelope;
-        self.update(call, |facts, cx, phase| match body {
-            Body::Invite(_) => facts.on_invite_again(cx, phase, &from),
-            Body::Ringing(ringing) => facts.on_ringing(cx, phase, &from, ringing.shown),
-            Body::Answer(answer) => facts.on_answer(cx, phase, &from, *answer),
-            Body::Settled(settled) => facts.on_settled(cx, phase, &from, id, &settled),
-            Body::Decline(_) => facts.on_decline(cx, phase, &from, id),
-            Body::Busy {} => facts.on_busy(cx, phase, &from, id),
-            Body::Cancel(cancel) => facts.on_cancel(cx, phase, &from, id, &cancel),
-            Body::Candidates(list) => facts.on_candidates(cx, phase, &from, id, list, to.device.is_none()),
-            Body::Negotiate(step) => facts.on_negotiate(cx, phase, &from, step),
-            Body::Media(state) => facts.on_media_state(cx, phase, &from, id, state),
-            Body::Message(message) => facts.on_app_message(cx, phase, &from, id, message),
-            Body::Hangup(hangup) => facts.on_hangup(cx, phase, &from, id, &hangup.reason),
-            Body::Ack(ack) => facts.on_ack(phase, &from, ack.of),
-            Body::Error(error) => facts.on_error(cx, phase, error),
-        });
-    }
-
     fn on_media(&mut self, conn: ConnId, event: crate::session::MediaEvent) {
         let Some(call) = self.call_of(conn) else { return };
         self.update(call, |facts, cx, phase| facts.on_media_event(cx, phase, conn, event));
-    }
-
-    fn on_receipt(&mut self, id: MessageId, how: StoredHow) {
-        let Some(call) = self.call_invited_by(id) else { return };
-        let delivery = match how {
-            StoredHow::Stored => Delivery::Stored,
-            StoredHow::Pushed => Delivery::Pushed,
-        };
-        self.update(call, |facts, cx, phase| {
-            facts.deliver(cx, delivery);
-            phase
-        });
-    }
-
-    fn on_refused(&mut self, id: MessageId, why: RefusedWhy) {
-        let reason = match why {
-            RefusedWhy::NotAllowed => EndReason::NotAllowed,
-            RefusedWhy::TooLarge => EndReason::Internal,
-            RefusedWhy::RateLimited | RefusedWhy::Unavailable => return,
-        };
-        let Some(call) = self.call_invited_by(id) else { return };
-        self.update(call, |facts, cx, phase| facts.end(cx, phase, reason, By::System));
-    }
-
-    fn call_invited_by(&self, id: MessageId) -> Option<CallId> {
-        self.calls.values().find(|call| call.facts.outbox.is_invite(id)).map(|call| call.facts.id)
     }
 
     fn on_resumed(&mut self, gap: Duration) {
@@ -455,42 +332,6 @@ impl Calls {
         }
     }
 
-    /// Tombstones are bounded: an acknowledged one leaves first, then the oldest.
-    fn bound_tombstones(&mut self, newest: CallId) {
-        let Some(Call { facts, phase: Phase::Ended(_) }) = self.calls.get(&newest) else { return };
-        let peer = facts.peer.clone();
-        self.evict(TOMBSTONES_PER_PEER, |facts| facts.peer == peer);
-        self.evict(TOMBSTONES, |_| true);
-    }
-
-    fn evict(&mut self, most: usize, of: impl Fn(&Facts) -> bool) {
-        let mut ended: Vec<(bool, Timestamp, CallId)> = self
-            .calls
-            .values()
-            .filter_map(|call| match &call.phase {
-                Phase::Ended(ended) if of(&call.facts) => {
-                    Some((!call.facts.outbox.is_quiet(), ended.since, call.facts.id))
-                }
-                Phase::Preparing(_)
-                | Phase::Dialing(_)
-                | Phase::Announced(_)
-                | Phase::Ringing(_)
-                | Phase::Answering(_)
-                | Phase::Connecting(_)
-                | Phase::Connected(_)
-                | Phase::Reconnecting(_)
-                | Phase::Ended(_) => None,
-            })
-            .collect();
-        if ended.len() <= most {
-            return;
-        }
-        ended.sort_unstable();
-        for (_, _, id) in ended.iter().take(ended.len() - most) {
-            self.calls.remove(id);
-        }
-    }
-
     fn plan_audio(&mut self) {
         let tone = self.end_tone.map(|(tone, _)| tone);
         let plan = audio_plan::plan(self.calls.values(), tone);
@@ -500,7 +341,3 @@ impl Calls {
         }
     }
 }
-
-/// Tombstones kept, in all and of one peer.
-pub(super) const TOMBSTONES: usize = 256;
-pub(super) const TOMBSTONES_PER_PEER: usize = 16;

@@ -16,18 +16,13 @@ use std::time::Duration;
 
 use super::calls::Calls;
 use super::context::{Context, ENDING_TTL, MESSAGE_TTL, to_device};
-use super::facts::{Call, Facts};
-use super::glare::{self, Verdict};
 use super::heard::Heard;
-use super::outbox::Slot;
-use super::phase::Phase;
-use super::ring::is_same_device;
-use super::{Admission, BusyPolicy, Direction, Incoming, Output, timers};
+use super::{Admission, Incoming, Output, timers};
 use crate::signal::{
     Body, Cancel, CancelReason, Candidates, Envelope, ErrorCode, Invite, ProtocolError, Sender, Unsupported,
     VERSION, check_sdp,
 };
-use crate::{By, CallId, DeviceId, End, EndReason, MessageId, Timestamp, UserId};
+use crate::{CallId, DeviceId, MessageId, Timestamp, UserId};
 
 /// Who waits, and what is remembered of who called before.
 #[derive(Debug, Default)]
@@ -51,6 +46,17 @@ struct Guest {
     /// Its call was over before its invite came.
     over: bool,
     debts: Vec<Debt>,
+}
+
+/// An invite that has been admitted.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) from: Sender,
+    pub(super) invite: Box<Invite>,
+    /// Until then it rings.
+    pub(super) deadline: Timestamp,
+    /// Candidates that came with it.
+    pub(super) later: Option<Candidates>,
 }
 
 /// What the port says of a guest.
@@ -112,6 +118,24 @@ impl Lobby {
             self.guests.iter().position(|guest| guest.is_done() && (!crowded || guest.from.user == *user))?;
         self.guests.remove(leaves);
         Some(())
+    }
+
+    /// Takes the invite of a device, unless its call is over already.
+    pub(super) fn take_arrival(&mut self, call: CallId, device: DeviceId) -> Option<Arrival> {
+        let place = |guest: &&mut Guest| guest.call == call && guest.from.device == device && !guest.over;
+        let guest = self.guests.iter_mut().find(place)?;
+        let (invite, deadline) = guest.invite.take()?;
+        Some(Arrival { from: guest.from.clone(), invite, deadline, later: guest.later.take() })
+    }
+
+    /// Whether no newer call of this device was heard of.
+    pub(super) fn is_newest(&mut self, from: &Sender, seq: u64, call: CallId) -> bool {
+        self.heard.admit(from, seq, call)
+    }
+
+    /// The call is here now, or decided.
+    pub(super) fn forget(&mut self, call: CallId) {
+        self.guests.retain(|guest| guest.call != call);
     }
 
     fn may_send_error(&mut self, now: Timestamp, user: &UserId) -> bool {
@@ -217,8 +241,14 @@ impl Calls {
     /// An envelope of a version that we do not speak.
     pub(super) fn on_unsupported(&mut self, unsupported: Unsupported) {
         let Unsupported { id, call, kind, from } = unsupported;
-        let foreign = from.user != self.cx.config.user;
-        if !foreign || kind == "error" || kind == "ack" || self.calls.contains_key(&call) {
+        if from.user == self.cx.config.user || kind == "error" || kind == "ack" {
+            return;
+        }
+        if let Some(live) = self.calls.get(&call) {
+            // Whoever is in a call with us was admitted long ago.
+            if live.facts.peer == from.user {
+                self.pay(call, &from, vec![Debt::Error(id, ErrorCode::UnsupportedVersion)]);
+            }
             return;
         }
         let Some(guest) = self.lobby.guest(self.cx.now(), call, &from) else { return };
@@ -301,124 +331,6 @@ impl Calls {
             }
         }
     }
-
-    /// An admitted invite rings, unless something speaks against it.
-    fn let_in(&mut self, call: CallId, device: DeviceId, verified: bool) {
-        let now = self.cx.now();
-        let place = |guest: &Guest| guest.call == call && guest.from.device == device;
-        let Some(index) = self.lobby.guests.iter().position(place) else { return };
-        let guest = &mut self.lobby.guests[index];
-        if guest.over || !self.cx.caught_up {
-            return;
-        }
-        let Some((invite, deadline)) = guest.invite.take() else { return };
-        let (from, later) = (guest.from.clone(), guest.later.take());
-        if deadline <= now
-            || !self.awaits(call, &from.user)
-            || !self.lobby.heard.admit(&from, invite.seq, call)
-        {
-            return;
-        }
-        let verdict = glare::judge(self.calls.values(), &from.user, call);
-        let mut accept = match &verdict {
-            Verdict::NoGlare => false,
-            Verdict::OursWins => return,
-            Verdict::TheirsWins { .. } => verified && !invite.media.video,
-        };
-        if let Verdict::TheirsWins { ours } = verdict {
-            for lost in ours {
-                self.update(lost, |facts, cx, phase| {
-                    facts.end(cx, phase, EndReason::Replaced { by: call }, By::Remote)
-                });
-            }
-        }
-        if self.is_busy_for(call, &from.user) {
-            self.tell_busy(call, from, &invite);
-            return;
-        }
-        self.replace_older(call, &from);
-        let ringing = self.calls.values().filter(|one| matches!(one.phase, Phase::Ringing(_))).count();
-        if ringing >= MAX_RINGING {
-            return;
-        }
-        self.lobby.guests.retain(|guest| guest.call != call);
-        let announced = self.calls.get(&call).map(|call| (&call.phase, call.phase.is_busy()));
-        if let Some((Phase::Announced(_), accepted)) = announced {
-            accept |= accepted;
-            self.update(call, |facts, cx, _| {
-                facts.learn(verified, &invite);
-                facts.begin_ringing(cx, from, invite, deadline)
-            });
-        } else {
-            let new = Call::ring(&mut self.cx, call, from, verified, invite, deadline);
-            self.admit(new);
-        }
-        self.join_candidates(call, later);
-        if accept {
-            self.accept(call);
-        }
-    }
-
-    /// Whether an invite of this user is news: the call is unknown, or announced as theirs.
-    fn awaits(&self, call: CallId, from: &UserId) -> bool {
-        match self.calls.get(&call) {
-            None => true,
-            Some(Call { facts, phase }) => phase.awaits_invite() && facts.peer == *from,
-        }
-    }
-
-    /// Busy: a call that is neither ended nor merely ringing, but for one of this user that lost its media.
-    fn is_busy_for(&self, call: CallId, from: &UserId) -> bool {
-        let others = self.calls.values().filter(|other| other.facts.id != call && other.phase.is_busy());
-        let own_lost =
-            |other: &&Call| other.facts.peer == *from && matches!(other.phase, Phase::Reconnecting(_));
-        match self.cx.config.busy_policy {
-            BusyPolicy::Reject => others.filter(|other| !own_lost(other)).count() > 0,
-            BusyPolicy::CallWaiting => false,
-        }
-    }
-
-    /// Says `busy` for this device, and remembers it.
-    fn tell_busy(&mut self, call: CallId, from: Sender, invite: &Invite) {
-        if self.calls.contains_key(&call) {
-            // It was announced: the app has seen it.
-            self.update(call, |facts, cx, phase| facts.end(cx, phase, EndReason::Missed, By::System));
-        }
-        let mut facts = match self.calls.remove(&call) {
-            Some(Call { facts, .. }) => facts,
-            None => Facts::new(call, Direction::Incoming, from.user.clone(), invite.order),
-        };
-        let envelope = self.cx.envelope(call, to_device(&from.user, from.device), Body::Busy {});
-        facts.outbox.post(&mut self.cx, Slot::Ending, envelope, ENDING_TTL);
-        let end = End { reason: EndReason::Busy, by: By::Local };
-        self.lobby.guests.retain(|guest| guest.call != call);
-        self.calls.insert(call, Call::buried(facts, from, end, self.cx.now()));
-    }
-
-    /// One ringing call a device: the newer one takes the place of the older.
-    fn replace_older(&mut self, call: CallId, from: &Sender) {
-        let is_older = |older: &&Call| match &older.phase {
-            Phase::Ringing(ringing) => older.facts.id != call && is_same_device(&ringing.from, from),
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Answering(_)
-            | Phase::Connecting(_)
-            | Phase::Connected(_)
-            | Phase::Reconnecting(_)
-            | Phase::Ended(_) => false,
-        };
-        let older: Vec<CallId> = self.calls.values().filter(is_older).map(|older| older.facts.id).collect();
-        for id in older {
-            self.update(id, |facts, cx, phase| facts.end(cx, phase, EndReason::Missed, By::System));
-        }
-    }
-
-    fn join_candidates(&mut self, call: CallId, later: Option<Candidates>) {
-        if let Some(Call { phase: Phase::Ringing(ringing), .. }) = self.calls.get_mut(&call) {
-            ringing.later = later;
-        }
-    }
 }
 
 impl Context {
@@ -438,7 +350,5 @@ const GUESTS: usize = 256;
 const GUESTS_PER_USER: usize = 16;
 /// Replies owed to one guest: one a kind of message, with a repeat or two.
 const DEBTS: usize = 8;
-/// Calls that ring at once: more is a flood, and no user can choose.
-pub(super) const MAX_RINGING: usize = 4;
 /// Between two `error` messages to one user.
 const ERROR_APART: Duration = Duration::from_secs(60);

@@ -117,6 +117,7 @@
 //!
 //! Not here yet: resume after process death, connect while ringing, the timers of the durable mode.
 
+mod admission;
 mod audio_plan;
 mod calls;
 mod command;
@@ -127,6 +128,7 @@ mod entropy;
 mod facts;
 mod glare;
 mod heard;
+mod inbox;
 mod io;
 mod lobby;
 mod outbox;
@@ -134,6 +136,7 @@ mod phase;
 mod ring;
 mod talk;
 mod timers;
+mod tombstone;
 
 pub use calls::Calls;
 pub use io::{
