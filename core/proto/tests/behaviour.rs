@@ -246,8 +246,22 @@ fn an_announced_call_that_was_declined_tells_the_caller_at_once() {
     world.run(millis(50));
     world.net = Net::perfect();
     world.command(B, Command::Decline(call));
-    world.run(secs(1));
+    world.run(secs(20));
     assert_eq!(world.phones[A].reason(call), Some(EndReason::Declined));
+    assert_eq!(world.phones[B].count("decline"), 1, "one acknowledgement is enough");
+}
+
+#[test]
+fn whoever_dials_somebody_lets_them_ring_meanwhile() {
+    let mut bob = Setup::new("bob", 1);
+    bob.refuses = Some("alice");
+    for seed in 0..6 {
+        let mut world = World::new(seed, &[Setup::new("alice", 1), bob.clone()]);
+        let (theirs, ours) = (world.dial(A, "bob"), world.dial(B, "alice"));
+        world.run(secs(1));
+        let wins = theirs.max(ours);
+        assert!(matches!(world.phones[B].phase(wins), Some("Ringing" | "Connected")), "{wins}");
+    }
 }
 
 #[test]

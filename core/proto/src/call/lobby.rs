@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::calls::Calls;
 use super::context::{Context, ENDING_TTL, MESSAGE_TTL, to_device};
+use super::glare::{self, Verdict};
 use super::heard::Heard;
 use super::{Admission, Incoming, Output, timers};
 use crate::signal::{
@@ -193,16 +194,17 @@ impl Guest {
 impl Calls {
     /// A message for a call that is not here (or only announced).
     pub(super) fn on_stranger(&mut self, envelope: Envelope, age: Option<Duration>) {
-        let Envelope { id, call, ttl, from, body, .. } = envelope;
+        let Envelope { id, call, ttl, from, to, body } = envelope;
         let now = self.cx.now();
         let ours = self.cx.config.device;
         // What nobody needs here takes no place.
         let matters = match &body {
             Body::Invite(invite) => invite.resume.is_none() && is_fresh(ttl, age),
             Body::Settled(settled) => settled.winner != ours,
+            // From a device that a push told, to all devices of the caller: those without the call stay silent.
+            Body::Decline(_) => to.device.is_some(),
             Body::Candidates(_)
             | Body::Cancel(_)
-            | Body::Decline(_)
             | Body::Busy {}
             | Body::Hangup(_)
             | Body::Ringing(_)
@@ -287,29 +289,38 @@ impl Calls {
             .map(|guest| guest.from.device)
             .collect();
         for device in devices {
-            let place = |guest: &Guest| guest.call == call && guest.from.device == device;
-            let Some(index) = self.lobby.guests.iter().position(place) else { continue };
-            let guest = &mut self.lobby.guests[index];
-            match guest.word {
-                Word::NotAsked => {
-                    if guest.asks() {
-                        guest.word = Word::Asked;
-                        let incoming = guest.incoming();
-                        self.cx.out.push_back(Output::Ask(incoming));
-                    }
+            self.attend_guest(call, device);
+        }
+    }
+
+    fn attend_guest(&mut self, call: CallId, device: DeviceId) {
+        let place = |guest: &&mut Guest| guest.call == call && guest.from.device == device;
+        let Some(guest) = self.lobby.guests.iter_mut().find(place) else { return };
+        let verified = match guest.word {
+            Word::Asked => return,
+            Word::NotAsked => {
+                if guest.asks() {
+                    guest.word = Word::Asked;
+                    let incoming = guest.incoming();
+                    self.cx.out.push_back(Output::Ask(incoming));
                 }
-                Word::Asked => {}
-                Word::Said(Admission::Refused) => {
+                return;
+            }
+            Word::Said(Admission::Verified) => true,
+            Word::Said(Admission::Unverified) => false,
+            Word::Said(Admission::Refused) => {
+                // Who dials somebody lets them ring meanwhile: the glare rule speaks before the port.
+                if glare::judge(self.calls.values(), &guest.from.user, call) == Verdict::NoGlare {
                     guest.debts.clear();
                     guest.invite = None;
+                    return;
                 }
-                Word::Said(admission @ (Admission::Verified | Admission::Unverified)) => {
-                    let (from, debts) = (guest.from.clone(), std::mem::take(&mut guest.debts));
-                    self.pay(call, &from, debts);
-                    self.let_in(call, device, admission == Admission::Verified);
-                }
+                false
             }
-        }
+        };
+        let (from, debts) = (guest.from.clone(), std::mem::take(&mut guest.debts));
+        self.pay(call, &from, debts);
+        self.let_in(call, device, verified);
     }
 
     fn pay(&mut self, call: CallId, from: &Sender, debts: Vec<Debt>) {

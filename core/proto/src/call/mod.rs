@@ -113,6 +113,7 @@
 //! - A generation of candidates is named by the round whose description carries its ICE credentials.
 //! - After a suspend, ages are unknown until signaling says `Up`, for at most 10 s: an invite is resent every 8 s at most,
 //!   so a live call rings late instead of never.
+//! - The fingerprint of each side is known from `Opened`, so that the commitment also holds in the order `after_accept`.
 //! - `settled` goes out twice: to the winner with its secrets, to everybody else without.
 //!
 //! Not here yet: resume after process death, connect while ringing, the timers of the durable mode.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::context::{Context, MESSAGE_TTL};
-use crate::signal::{Envelope, Sender};
+use crate::signal::{Body, Envelope, Sender};
 use crate::{DeviceId, MessageId, Timestamp};
 
 /// The unproven messages of one call.
@@ -102,6 +102,10 @@ impl Outbox {
             return;
         }
         match pending.slot {
+            // Only the device that has the call acknowledges a decline to all.
+            Slot::Ending if matches!(pending.envelope.body, Body::Decline(_)) => {
+                pending.next = Timestamp::NEVER
+            }
             Slot::Losers | Slot::Ending if pending.to_all() => {
                 pending.awaiting.remove(&by.device);
                 pending.rest();
