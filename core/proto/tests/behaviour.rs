@@ -1,4 +1,6 @@
 //! What a call does for its user: one behaviour a test, in the world of two or three phones.
+//!
+//! Over 400 lines: short tests that share one world.
 
 #![allow(clippy::unwrap_used, reason = "a test is wrong loudly")]
 

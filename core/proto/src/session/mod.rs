@@ -385,3 +385,6 @@ pub(crate) const MISSING: Duration = Duration::from_millis(400);
 pub(crate) const MISSING_QUIET: Duration = Duration::from_secs(1);
 /// After the peer's close_notify: its hang-up, or an offer for a new connection, may be on the way.
 pub(crate) const PEER_CLOSED_WAIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;
