@@ -64,6 +64,8 @@ impl MediaEngine for FakeEngine {
                 state.open += 1;
                 let (sound, _engine) = sound_link();
                 state.events.push_back((conn, EngineEvent::Sound(sound)));
+                let opened = MediaEvent::Opened { fingerprint: [0xab; 32] };
+                state.events.push_back((conn, EngineEvent::Session(opened)));
             }
             MediaCommand::CreateOffer { round, .. } => {
                 say(MediaEvent::OfferReady { round, sdp: sdp("actpass") });

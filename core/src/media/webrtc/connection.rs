@@ -22,6 +22,7 @@ use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
 use super::alarm::Alarm;
 use super::candidates::outgoing_candidate;
+use super::certificates;
 use super::config::Setup;
 use super::negotiation::Negotiation;
 use super::peer::{Peer, PeerOptions};
@@ -130,6 +131,7 @@ impl Connection {
         };
         let relay_configured = options.servers.relay;
         let relay_only = options.relay_only;
+        let fingerprint = certificates::fingerprint(&options.certificate);
         let (signals_tx, signals) = mpsc::channel(SIGNAL_PLACES);
         // Not to be dropped half-way: the driver task would be left.
         let peer = match Peer::build(&common.setup, &common.mdns_works, options, &signals_tx).await {
@@ -143,6 +145,11 @@ impl Connection {
         };
         let (sound, link) = sound_link();
         emit(&common.events, &inlets.closing, id, EngineEvent::Sound(sound)).await;
+        let opened = match fingerprint {
+            Some(fingerprint) => MediaEvent::Opened { fingerprint },
+            None => MediaEvent::Failed(MediaFailure::Engine),
+        };
+        emit(&common.events, &inlets.closing, id, EngineEvent::Session(opened)).await;
         tracing::info!(conn = id.0, relay_only, "connection opened");
         Some(Self {
             id,
@@ -236,6 +243,22 @@ impl Connection {
         tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
         let mid = self.negotiation.mid.clone();
         self.report(MediaEvent::Candidate(LocalCandidate { candidate, mid })).await;
+    }
+
+    /// Waits until the first candidates of this round are known, a moment at most, so that they travel with the
+    /// description instead of 50 ms after it.
+    pub(super) async fn gather_first(&mut self) {
+        let until = Instant::now() + FIRST_CANDIDATES;
+        let before = self.state.candidates;
+        while self.state.candidates == before {
+            match tokio::time::timeout_at(until, self.signals.recv()).await {
+                Ok(Some(signal)) => self.handle_signal(signal).await,
+                Ok(None) | Err(_) => return,
+            }
+        }
+        while let Ok(signal) = self.signals.try_recv() {
+            self.handle_signal(signal).await;
+        }
     }
 
     async fn handle_gathered(&mut self) {
@@ -468,5 +491,7 @@ async fn emit(
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Without a list a connection that may only use relays has no chance.
 const PATIENCE_RELAY: Duration = Duration::from_secs(5);
+/// Host candidates are known within a millisecond or two; nothing waits longer for them, relay-only calls included.
+const FIRST_CANDIDATES: Duration = Duration::from_millis(10);
 /// The engine does not report another pair; a person hears a changed path sooner than they look at its name.
 const PATH_LOOK: Duration = Duration::from_secs(2);

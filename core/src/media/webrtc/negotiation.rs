@@ -40,7 +40,10 @@ impl Connection {
             self.negotiation.early.clear();
         }
         match self.make_offer(ice_restart).await {
-            Ok(sdp) => self.report(MediaEvent::OfferReady { round, sdp }).await,
+            Ok(sdp) => {
+                self.gather_first().await;
+                self.report(MediaEvent::OfferReady { round, sdp }).await;
+            }
             Err(error) => self.fail(MediaFailure::Engine, &error).await,
         }
     }
@@ -78,7 +81,10 @@ impl Connection {
         }
         self.negotiation.payload_type = Some(payload_type);
         match self.make_answer().await {
-            Ok(sdp) => self.report(MediaEvent::AnswerReady { round, sdp }).await,
+            Ok(sdp) => {
+                self.gather_first().await;
+                self.report(MediaEvent::AnswerReady { round, sdp }).await;
+            }
             Err(error) => return self.fail(MediaFailure::Engine, &error).await,
         }
         self.handle_remote_known().await;
