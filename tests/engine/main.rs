@@ -6,4 +6,5 @@ mod connect;
 mod ends;
 mod loopback;
 mod names;
+mod relay;
 mod repeatable;
