@@ -8,3 +8,4 @@ mod loopback;
 mod names;
 mod relay;
 mod repeatable;
+mod restart;
