@@ -17,7 +17,7 @@ fn connected(count: usize) -> impl Fn(&Seen) -> bool {
 }
 
 fn restart(pair: &Pair, round: u32) {
-    pair.a.command(CONN, MediaCommand::CreateOffer { round, ice_restart: true }).unwrap();
+    pair.a.command(CONN, MediaCommand::CreateOffer { round, ice_restart: true }).expect("room");
 }
 
 async fn both_hear(pair: &Pair) {

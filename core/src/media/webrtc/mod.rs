@@ -7,6 +7,7 @@
 //!       |                                                |
 //!   connection   one task each: commands in order, watches silence and the path
 //!    |-- negotiation   offers, answers, remote candidates
+//!    |-- traffic       frames and packets, silence, the path
 //!    |-- sound         RTP numbers, loss and jitter
 //!    |-- signals       the engine's callbacks
 //!   peer         builds the PeerConnection: codec, settings, certificate
@@ -41,6 +42,7 @@ mod servers;
 mod signals;
 mod sound;
 mod stats;
+mod traffic;
 
 pub use config::WebRtcEngineBuilder;
 pub use engine::WebRtcEngine;
