@@ -133,7 +133,9 @@ impl Connection {
         let peer = match Peer::build(&common.setup, &common.mdns_works, options, &signals_tx).await {
             Ok(peer) => peer,
             Err(error) => {
-                tracing::error!(conn = id.0, %error, "no connection could be built");
+                tracing::error!(conn = id.0, "no connection could be built");
+                // It may name an address.
+                tracing::debug!(conn = id.0, %error, "no connection could be built");
                 let failed = EngineEvent::Session(MediaEvent::Failed(MediaFailure::Engine));
                 emit(&common.events, &inlets.closing, id, failed).await;
                 return None;
@@ -333,7 +335,9 @@ impl Connection {
         let servers = self.common.servers.get(PATIENCE).await;
         self.state.relay_configured = servers.relay;
         if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
-            tracing::warn!(conn = self.id.0, %error, "the ICE servers stay as they were");
+            tracing::warn!(conn = self.id.0, "the ICE servers stay as they were");
+            // It may quote a URL.
+            tracing::debug!(conn = self.id.0, %error, "the ICE servers stay as they were");
         }
     }
 }

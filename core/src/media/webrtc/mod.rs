@@ -37,6 +37,7 @@ mod connection;
 mod engine;
 mod negotiation;
 mod peer;
+#[doc(hidden)]
 pub mod runtime;
 mod servers;
 mod signals;
