@@ -144,7 +144,9 @@ impl Connection {
     }
 
     async fn fail(&mut self, failure: MediaFailure, error: &Error) {
-        tracing::warn!(?failure, %error, "the negotiation failed");
+        tracing::warn!(conn = self.id.0, ?failure, "the negotiation failed");
+        // It may quote the description.
+        tracing::debug!(conn = self.id.0, %error, "the negotiation failed");
         self.report(MediaEvent::Failed(failure)).await;
     }
 }
