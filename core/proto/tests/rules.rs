@@ -2,6 +2,7 @@
 //!
 //! R11 is clippy's (`wildcard_enum_match_arm`), R13 a test of the crate `ringback`. `tests/mutants` holds a deliberate
 //! mutant for each rule, with the test that catches it.
+#![allow(clippy::unwrap_used, reason = "a test is wrong loudly")]
 
 mod world;
 
@@ -14,7 +15,7 @@ use ringback_proto::signal::{
     Ack, Body, Cancel, CancelReason, Decline, DeclineReason, Envelope, Hangup, Message, Negotiate,
     Negotiation, Sender,
 };
-use ringback_proto::{CallId, ConnId, DeviceId, ElsewhereHow, EndReason, Instance, UserId};
+use ringback_proto::{CallId, ConnId, ConnectFailure, DeviceId, ElsewhereHow, EndReason, Instance, UserId};
 use world::{Act, Net, Setup, World, engine};
 
 #[test]
@@ -116,8 +117,10 @@ fn r05_an_announced_call_that_timed_out_does_not_end_again_when_its_invite_meets
     let late = world.make_dial("bob");
     let alice = world.phones[A].user.clone();
     world.command(B, Command::Announce { call: late.call, from: alice, display: None });
+    world.command(B, Command::Accept(late.call));
     world.run(secs(30));
-    assert_eq!(world.phones[B].reason(late.call), Some(EndReason::Missed));
+    let timed_out = Some(EndReason::ConnectFailed(ConnectFailure::Timeout));
+    assert_eq!(world.phones[B].reason(late.call), timed_out);
     let other = world.dial(C, "bob");
     world.run(secs(1));
     world.command(B, Command::Accept(other));
@@ -126,6 +129,7 @@ fn r05_an_announced_call_that_timed_out_does_not_end_again_when_its_invite_meets
     world.run(secs(5));
     assert_eq!(world.phones[A].reason(late.call), Some(EndReason::Busy));
     assert_eq!(world.phones[B].log(late.call).ended, 1);
+    assert_eq!(world.phones[B].reason(late.call), timed_out);
     assert_eq!(world.violations, Vec::<String>::new());
 }
 

@@ -1,4 +1,5 @@
 //! The JSON vectors in `vectors/`: the same files that the browser page and the bindings run.
+#![allow(clippy::unwrap_used, reason = "a test is wrong loudly")]
 
 use std::collections::BTreeSet;
 
@@ -63,18 +64,13 @@ fn an_envelope_of_another_version_still_names_whom_to_answer() {
 
 fn vectors(file: &str) -> Vec<Value> {
     let mut file: Value = serde_json::from_str(file).unwrap();
-    match file["vectors"].take() {
-        Value::Array(vectors) => vectors,
-        _ => panic!("`vectors` is a list"),
-    }
+    let Value::Array(vectors) = file["vectors"].take() else { panic!("`vectors` is a list") };
+    vectors
 }
 
 /// The bytes that arrive.
 fn text(vector: &Value) -> String {
-    let text = match &vector["text"] {
-        Value::String(text) => text.clone(),
-        _ => vector["envelope"].to_string(),
-    };
+    let text = vector["text"].as_str().map_or_else(|| vector["envelope"].to_string(), str::to_owned);
     let padding = usize::try_from(vector["padding"].as_u64().unwrap_or(0)).unwrap();
     " ".repeat(padding) + &text
 }

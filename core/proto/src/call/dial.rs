@@ -147,10 +147,10 @@ impl Facts {
         answer: Answer,
     ) -> Phase {
         let Answer { answer: sdp, candidates, fingerprint, .. } = answer;
-        if !self.is_fitting(sdp.as_deref(), fingerprint.0) {
+        let Some(sdp) = self.fitting(sdp.as_deref(), fingerprint.0) else {
             tracing::warn!(call = %self.id, "an answer does not fit the invite");
             return Phase::Dialing(dialing);
-        }
+        };
         self.outbox.remove(Slot::Invite);
         let share = cx.entropy.next16();
         let body = |nonce, share| Body::Settled(Settled { winner: from.device, nonce, share });
@@ -169,14 +169,16 @@ impl Facts {
         Phase::Connecting(Connecting { talk, deadline: cx.now() + timers::CONNECT })
     }
 
-    /// Whether an answer brings what the order of the call demands, under the certificate that it names.
-    fn is_fitting(&self, sdp: Option<&str>, fingerprint: [u8; 32]) -> bool {
+    /// What the engine is to take of an answer that brings what the order of the call demands, under the certificate
+    /// that it names. `None`: it does not fit.
+    fn fitting(&self, sdp: Option<&str>, fingerprint: [u8; 32]) -> Option<Option<String>> {
         match (self.order, sdp) {
             (CallOrder::OfferFirst, Some(sdp)) => {
-                check_sdp(sdp).is_ok_and(|facts| facts.fingerprint == fingerprint)
+                let facts = check_sdp(sdp).ok().filter(|facts| facts.fingerprint == fingerprint)?;
+                Some(Some(facts.clean))
             }
-            (CallOrder::AfterAccept, None) => true,
-            (CallOrder::OfferFirst, None) | (CallOrder::AfterAccept, Some(_)) => false,
+            (CallOrder::AfterAccept, None) => Some(None),
+            (CallOrder::OfferFirst, None) | (CallOrder::AfterAccept, Some(_)) => None,
         }
     }
 

@@ -195,7 +195,7 @@ impl Calls {
                 if !readable || (invite.offer.is_none() && invite.order == super::CallOrder::OfferFirst) {
                     guest.owe(Debt::Error(id, ErrorCode::UnsupportedCodec));
                 } else if guest.from.instance == from.instance {
-                    let deadline = now + ttl.saturating_sub(age.unwrap_or(ttl));
+                    let deadline = now + ttl.saturating_sub(age.unwrap_or_default());
                     guest.expires = guest.expires.max(deadline);
                     guest.invite = Some((invite, deadline));
                 }

@@ -94,7 +94,7 @@
 //! | Cancelled | Cancelled, Declined, Missed, HungUp, ConnectFailed | `cancel {user}`, or crossing |
 //! | NoAnswer, Unreachable | Missed, Declined, Cancelled, HungUp, ConnectFailed | both clocks, or everything was lost |
 //! | Declined | Declined, Elsewhere, HungUp, ConnectFailed, Missed | one device declined for all, or crossing |
-//! | Busy | Missed, Declined, ConnectFailed | `cancel {busy}`; usually the callee has no call at all |
+//! | Busy | Missed, Declined, HungUp, ConnectFailed | `cancel {busy}`, or crossing; usually the callee has no call at all |
 //! | Replaced | Replaced, Missed, Declined, HungUp, ConnectFailed | glare, or crossing |
 //! | ConnectFailed | ConnectFailed, Missed, Declined, Cancelled, ConnectionLost, HungUp | either clock |
 //! | ConnectionLost | ConnectionLost, HungUp, ConnectFailed | media died |
@@ -105,8 +105,8 @@
 //!
 //! # Where practice mended the design
 //!
-//! - A loser of a glare may meet `HungUp`: its callee accepted and hung up before `cancel {glare}` came. The same holds
-//!   for a device that did not win.
+//! - A loser of a glare, and a caller that heard `busy`, may meet `HungUp`: a device accepted and hung up before the
+//!   `cancel` came. The same holds for a device that did not win.
 //! - `cancel {glare}` carries `by`, the call that goes on, so that a ringing device ends `Replaced` too.
 //! - The caller's candidates go to all ringing devices as they come, once and unacknowledged; the winner gets the complete
 //!   list until it is proved. So the callee has them at Accept, half a round trip sooner.

@@ -156,7 +156,7 @@ impl Outbox {
             pending.awaiting.insert(device);
         }
         pending.next = pending.next.min(cx.now() + LAST_GAP);
-        let to_all = std::mem::replace(&mut pending.envelope.to.device, Some(device));
+        let to_all = pending.envelope.to.device.replace(device);
         pending.transmit(cx);
         pending.envelope.to.device = to_all;
     }

@@ -73,7 +73,7 @@ impl Facts {
         let Invite { offer, candidates, commit, .. } = *invite;
         let relay_only = cx.config.privacy == Privacy::RelayOnly;
         // The invite was checked when it came, so an offer always has its fingerprint.
-        let offer = offer.and_then(|sdp| check_sdp(&sdp).ok().map(|facts| (sdp, facts.fingerprint)));
+        let offer = offer.and_then(|sdp| check_sdp(&sdp).ok().map(|facts| (facts.clean, facts.fingerprint)));
         let mut session = Box::new(Session::callee(&mut cx.env, self.id, relay_only, offer, &candidates));
         if let Some(list) = later {
             session.handle_candidates(&list);
@@ -174,10 +174,9 @@ impl Facts {
                 self.check_promise(cx, Phase::Connecting(Connecting { talk, deadline }))
             }
             mut phase @ (Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_)) => {
-                if won && phase.peer() == Some(from) {
-                    if let Some(talk) = phase.talk_mut() {
-                        self.take_settled(talk, settled);
-                    }
+                let bound = phase.peer() == Some(from);
+                if let Some(talk) = phase.talk_mut().filter(|_| won && bound) {
+                    self.take_settled(talk, settled);
                 }
                 self.check_promise(cx, phase)
             }

@@ -61,12 +61,12 @@ impl Session {
         let scope = if self.local_demo { CandidateScope::LocalDemo } else { CandidateScope::Internet };
         let mut fresh = Vec::new();
         for WireCandidate { candidate, mid } in list {
+            let Ok(facts) = check_candidate(candidate, scope) else { continue };
             let full = self.conn.added.len() >= limits::CANDIDATES;
-            let refused = check_candidate(candidate, scope).is_err();
-            if full || refused || !self.conn.added.insert(candidate.clone()) {
+            if full || facts.is_ignored() || !self.conn.added.insert(facts.clean.clone()) {
                 continue;
             }
-            fresh.push(RemoteCandidate { candidate: candidate.clone(), mid: mid.clone() });
+            fresh.push(RemoteCandidate { candidate: facts.clean, mid: mid.clone() });
         }
         if !fresh.is_empty() {
             self.tell(MediaCommand::AddCandidates { candidates: fresh });

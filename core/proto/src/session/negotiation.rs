@@ -97,9 +97,10 @@ impl Session {
 
     fn on_peer_answer(&mut self, now: Timestamp, conn: u32, round: u32, sdp: String) {
         let outstanding = matches!(self.conn.exchange, Exchange::Offered { .. });
-        if conn != self.conn.wire || round != self.conn.round || !outstanding || !self.trusts(&sdp) {
+        if conn != self.conn.wire || round != self.conn.round || !outstanding {
             return;
         }
+        let Some(sdp) = self.trusted(&sdp) else { return };
         self.steps.push_back(Step::OfferProved);
         self.take_answer(now, sdp);
     }
@@ -111,9 +112,10 @@ impl Session {
             }
             return;
         }
-        if (conn, round) < (self.conn.wire, self.conn.round) || !self.trusts(&sdp) {
+        if (conn, round) < (self.conn.wire, self.conn.round) {
             return;
         }
+        let Some(sdp) = self.trusted(&sdp) else { return };
         if !self.pace.admit_generation(env.now) {
             tracing::debug!(call = %self.call, "the peer renegotiates too fast");
             return;
@@ -166,12 +168,14 @@ impl Session {
         }
     }
 
-    /// Whether a description promises the certificate that this call began with; the first one is pinned.
-    fn trusts(&mut self, sdp: &str) -> bool {
+    /// What the allow-list leaves of a description, if it promises the certificate that this call began with. The first
+    /// certificate is pinned.
+    fn trusted(&mut self, sdp: &str) -> Option<String> {
         let Ok(facts) = check_sdp(sdp) else {
             tracing::debug!(call = %self.call, "a description does not pass the allow-list");
-            return false;
+            return None;
         };
-        *self.remote_fingerprint.get_or_insert(facts.fingerprint) == facts.fingerprint
+        let pinned = *self.remote_fingerprint.get_or_insert(facts.fingerprint);
+        (pinned == facts.fingerprint).then_some(facts.clean)
     }
 }

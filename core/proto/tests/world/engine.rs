@@ -100,7 +100,14 @@ impl Engine {
                 }
                 this.missing = false;
             }
-            _ => {}
+            MediaEvent::Opened { .. }
+            | MediaEvent::OfferReady { .. }
+            | MediaEvent::AnswerReady { .. }
+            | MediaEvent::Candidate(_)
+            | MediaEvent::GatheringDone
+            | MediaEvent::Path(_)
+            | MediaEvent::PeerClosed
+            | MediaEvent::Failed(_) => {}
         }
         true
     }

@@ -2,6 +2,11 @@
 //! engines that can fail, users who press buttons, and virtual time. The same seed gives the same run.
 
 #![allow(dead_code, reason = "each test binary uses its own part of the world")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test is wrong loudly, and a trace is printed"
+)]
 
 pub(crate) mod chaos;
 pub(crate) mod coverage;

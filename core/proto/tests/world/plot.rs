@@ -149,7 +149,7 @@ fn plan_verbs(world: &mut World, rng: &mut Rng) {
         world.act(at, phone, Act::AnyVerb(rng.next()));
     }
     // Moments at which nothing happens but time.
-    for _ in 0..24 {
+    for _ in 0..40 {
         let (at, phone) = (rng.millis(0, 70_000), usize::try_from(rng.below(phones)).unwrap_or(0));
         world.act(at, phone, Act::Input(Input::Tick));
     }
