@@ -25,10 +25,11 @@ impl Claims {
 
     /// How long it lives from now on.
     pub(crate) fn life_left(&self) -> Duration {
-        UNIX_EPOCH
-            .checked_add(Duration::from_secs(self.exp))
-            .and_then(|exp| exp.duration_since(SystemTime::now()).ok())
-            .unwrap_or_default()
+        match UNIX_EPOCH.checked_add(Duration::from_secs(self.exp)) {
+            Some(exp) => exp.duration_since(SystemTime::now()).unwrap_or_default(),
+            // Beyond the end of the system's time.
+            None => Duration::MAX,
+        }
     }
 }
 

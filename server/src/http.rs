@@ -81,8 +81,8 @@ async fn websocket(
         Some(_) => return StatusCode::FORBIDDEN.into_response(),
     };
     upgrade
-        .max_message_size(MAX_FRAME)
-        .max_frame_size(MAX_FRAME)
+        .max_message_size(MAX_READ)
+        .max_frame_size(MAX_READ)
         .on_upgrade(move |websocket| socket::run(shared, websocket, vsn, claims))
 }
 
@@ -113,4 +113,6 @@ async fn local_token(State(shared): State<Shared>, Json(request): Json<TokenRequ
 }
 
 /// The largest frame the real server takes, in bytes; above, it closes with 1009.
-const MAX_FRAME: usize = 5_000_000;
+pub(crate) const MAX_FRAME: usize = 5_000_000;
+/// What is read at all: a close frame reaches only a client whose frame was read to its end.
+const MAX_READ: usize = 16_000_000;
