@@ -89,9 +89,9 @@ impl Keys {
         rules.required_spec_claims.clear();
         let key = DecodingKey::from_secret(self.secret.as_bytes());
         let claims: serde_json::Value = decode(token, &key, &rules)
-            .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
-                _ => TokenError::Malformed,
+            .map_err(|error| {
+                let forged = matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature);
+                if forged { TokenError::Signature } else { TokenError::Malformed }
             })?
             .claims;
         let claims: Claims = serde_json::from_value(claims).map_err(|_| TokenError::Fields)?;

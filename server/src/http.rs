@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::auth::Claims;
+use crate::auth::{Claims, TokenError};
 use crate::hub::HubState;
 use crate::wire::Vsn;
 use crate::{rest, socket};
@@ -88,9 +88,9 @@ async fn websocket(
 
 fn socket_claims(hub: &HubState, headers: &HeaderMap, query: Option<&str>) -> Result<Claims, String> {
     let key = api_key(headers, query).ok_or("API key is missing")?;
-    hub.keys.check_api_key(key).map_err(|error| match error {
-        crate::TokenError::Expired(_) => "Token has expired".to_owned(),
-        other => other.to_string(),
+    hub.keys.check_api_key(key).map_err(|error| match &error {
+        TokenError::Expired(_) => "Token has expired".to_owned(),
+        TokenError::Malformed | TokenError::Signature | TokenError::Fields => error.to_string(),
     })
 }
 

@@ -49,10 +49,9 @@ impl Client {
 
     /// The next frame, which must be text.
     pub(crate) async fn frame(&mut self) -> Value {
-        match self.message().await {
-            Message::Text(text) => serde_json::from_str(&text).unwrap(),
-            other => panic!("{other:?}"),
-        }
+        let message = self.message().await;
+        let Message::Text(text) = &message else { panic!("{message:?}") };
+        serde_json::from_str(text).unwrap()
     }
 
     /// The code of the close frame that ends the socket, whatever comes before.

@@ -1,4 +1,5 @@
 //! The hub, frame by frame, against what the real server was measured to do. Every wait is bounded.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broadcasts;
 mod client;

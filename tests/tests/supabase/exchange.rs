@@ -139,8 +139,14 @@ async fn exchange(rider: &mut Phone, driver: &mut Phone) {
     for n in 0..5 {
         let (there, back) = (format!(r#"{{"there":{n},"text":"é\"\n"}}"#), format!(r#"{{"back":{n}}}"#));
         rider.say("driver", &there).await;
-        assert_eq!(driver.until_message().await, (Some(Duration::ZERO), there));
+        let (age, heard) = driver.until_message().await;
+        assert_eq!((age, json(&heard)), (Some(Duration::ZERO), json(&there)));
         driver.say("rider", &back).await;
         assert_eq!(rider.until_message().await, (Some(Duration::ZERO), back));
     }
+}
+
+/// In 1.0.0 the hub reads and writes the body anew: the order of keys is lost, as on the real server.
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
 }

@@ -37,6 +37,7 @@ mod frame;
 mod io;
 mod join;
 mod presence;
+mod pushes;
 mod refusal;
 mod socket;
 mod topic;

@@ -161,10 +161,7 @@ impl Bench {
     }
 
     fn broadcasts(&mut self) -> Vec<Broadcast> {
-        let broadcast = |event| match event {
-            Event::Broadcast(broadcast) => Some(broadcast),
-            _ => None,
-        };
+        let broadcast = |event| if let Event::Broadcast(broadcast) = event { Some(broadcast) } else { None };
         self.take_events().into_iter().filter_map(broadcast).collect()
     }
 }
@@ -174,9 +171,9 @@ fn heartbeats(packets: &[Packet]) -> Vec<String> {
     let reference = |packet: &Packet| {
         let Packet::Text(text) = packet else { return None };
         let frame: Value = serde_json::from_str(text).ok()?;
-        let (event, reference) = match frame {
-            Value::Array(frame) => (frame[3].clone(), frame[1].clone()),
-            frame => (frame["event"].clone(), frame["ref"].clone()),
+        let (event, reference) = match frame.as_array() {
+            Some(frame) => (&frame[3], &frame[1]),
+            None => (&frame["event"], &frame["ref"]),
         };
         (event == "heartbeat").then(|| reference.as_str().map(str::to_owned))?
     };
