@@ -22,6 +22,7 @@ use super::join::JoinConfig;
 use super::presence::Presence;
 use super::pushes::{Pushes, REPLY_WAIT};
 use super::refusal::{JoinRefusal, SystemNote};
+use super::rest;
 use super::topic::Topic;
 use super::wire::Wire;
 use crate::Timestamp;
@@ -153,7 +154,7 @@ impl Channel {
         self.pushes.handle_timeout(now, wire);
         match self.state {
             State::Joining { until, .. } if until <= now => {
-                let wait = self.backoff_wait(wire);
+                let wait = self.backoff.next(&mut wire.dice);
                 let retry_in = self.rest(now, wait);
                 wire.event(Event::Refused { topic: self.topic.clone(), why: None, retry_in });
                 Aftermath::Nothing
@@ -313,20 +314,8 @@ impl Channel {
             }
             Err(refusal) => refusal,
         };
-        let wait = match refusal {
-            JoinRefusal::ReplayRefused => {
-                self.replay_refused = true;
-                Duration::ZERO
-            }
-            JoinRefusal::Unauthorized
-            | JoinRefusal::PrivateOnly
-            | JoinRefusal::ProjectGone
-            | JoinRefusal::TopicRefused => wire.dice.spread(HOPELESS_REST),
-            JoinRefusal::RateLimited => self.backoff_wait(wire).max(wire.dice.spread(CROWDED_REST)),
-            JoinRefusal::TokenRefused | JoinRefusal::NotReady | JoinRefusal::Other { .. } => {
-                self.backoff_wait(wire)
-            }
-        };
+        self.replay_refused |= refusal == JoinRefusal::ReplayRefused;
+        let wait = rest::after_refusal(&refusal, &mut self.backoff, &mut wire.dice);
         let aftermath = match refusal {
             JoinRefusal::TokenRefused => Aftermath::TokenRefused,
             JoinRefusal::Unauthorized
@@ -379,18 +368,13 @@ impl Channel {
     /// The server ended the channel. Both official clients take `phx_close` as final; a phone wants its inbox back.
     fn parted(&mut self, now: Timestamp, wire: &mut Wire) -> Aftermath {
         let note = self.note.take();
-        let wait = match self.state {
-            _ if note == Some(SystemNote::NoLongerAllowed) => wire.dice.spread(HOPELESS_REST),
-            State::Joined { since, .. } if now.since(since) >= STEADY => {
-                self.backoff.reset();
-                wire.dice.spread(QUICK_REST)
+        let lived = match self.state {
+            State::Joined { since, .. } => now.since(since),
+            State::Parted | State::Resting { .. } | State::Joining { .. } | State::Leaving { .. } => {
+                Duration::ZERO
             }
-            State::Parted
-            | State::Resting { .. }
-            | State::Joining { .. }
-            | State::Joined { .. }
-            | State::Leaving { .. } => self.backoff_wait(wire),
         };
+        let wait = rest::after_parting(note.as_ref(), lived, &mut self.backoff, &mut wire.dice);
         self.pushes.fail_all(wire);
         let retry_in = self.rest(now, wait);
         let refused = note == Some(SystemNote::TokenRefused);
@@ -409,19 +393,7 @@ impl Channel {
         self.state = State::Resting { until: now + wait };
         wait
     }
-
-    fn backoff_wait(&mut self, wire: &mut Wire) -> Duration {
-        self.backoff.next(&mut wire.dice)
-    }
 }
 
 /// The longest wait for a join's reply: with its database down the server takes up to 22 s to refuse.
 pub(super) const JOIN_WAIT: Duration = Duration::from_secs(25);
-/// A channel that lived this long was fine: the next try starts from the front of the schedule.
-const STEADY: Duration = Duration::from_secs(10);
-/// After the end of a steady channel: the server takes a rejoin at once, but not from everybody at once.
-const QUICK_REST: Duration = Duration::from_millis(200);
-/// Somebody has to change something first; each such join stalls the whole socket for 5 s.
-const HOPELESS_REST: Duration = Duration::from_secs(30);
-/// The server counts joins by the second and messages by the minute.
-const CROWDED_REST: Duration = Duration::from_secs(10);

@@ -39,6 +39,7 @@ mod join;
 mod presence;
 mod pushes;
 mod refusal;
+mod rest;
 mod socket;
 mod topic;
 mod wire;
