@@ -35,6 +35,7 @@ mod feed;
 mod lanes;
 mod link;
 mod pump;
+mod reasons;
 mod rest;
 mod tls;
 
