@@ -6,10 +6,9 @@ use super::CallEventKind;
 use super::context::Context;
 use super::facts::Facts;
 use super::phase::Phase;
-use super::ring::is_same_device;
 use crate::session::MediaEvent;
 use crate::signal::{Candidates, MediaState, Message, Negotiate, Sender, wire_reason};
-use crate::{By, ConnId, End, MessageId};
+use crate::{By, ConnId, ConnectFailure, End, EndReason, MessageId};
 
 impl Facts {
     /// The engine reports something about a connection of this call.
@@ -197,11 +196,9 @@ impl Facts {
             }
             Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
                 cx.ack(self.id, from, id);
-                if phase
-                    .peer()
-                    .is_some_and(|peer| is_same_device(peer, from) && peer.instance == from.instance)
-                {
-                    return self.end_quietly(cx, phase, End { reason: wire_reason(reason), by: By::Remote });
+                if phase.peer() == Some(from) {
+                    let reason = explained(&phase, wire_reason(reason));
+                    return self.end_quietly(cx, phase, End { reason, by: By::Remote });
                 }
                 phase
             }
@@ -227,6 +224,15 @@ impl Facts {
             | Phase::Ended(_) => self.outbox.prove(of, from),
         }
         phase
+    }
+}
+
+/// The other side's clock was first: our engine may know better why nothing connected.
+fn explained(phase: &Phase, reason: EndReason) -> EndReason {
+    let timed_out = reason == EndReason::ConnectFailed(ConnectFailure::Timeout);
+    match phase.session() {
+        Some(session) if timed_out => EndReason::ConnectFailed(session.explanation()),
+        Some(_) | None => reason,
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Engine {
     /// Of 100 commands that could fail, so many do.
     pub(crate) failure_percent: u64,
     pub(crate) delay_ms: u64,
+    /// Connections of this number never get keys.
+    pub(crate) mute_dtls_of: Option<ConnId>,
     /// Connections opened by a phone, with their call.
     pub(crate) opened: Vec<(usize, CallId)>,
 }
@@ -50,6 +52,7 @@ impl Engine {
             network_up: true,
             failure_percent: 0,
             delay_ms: 20,
+            mute_dtls_of: None,
             opened: Vec::new(),
         }
     }
@@ -300,7 +303,7 @@ fn pair(world: &mut World, key: Key) {
         let first = this.path_round.replace(round).is_none();
         let delay = world.engine.delay_ms;
         report_if(world, end, delay, MediaEvent::Path(PathState::Connected), Condition::Flowing);
-        if first {
+        if first && world.engine.mute_dtls_of != Some(end.1) {
             let slow = if world.rng.chance(world.engine.failure_percent) { 9_000 } else { 0 };
             report_if(world, end, 2 * delay + slow, MediaEvent::Secured, Condition::Flowing);
         }
