@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ringback::audio::{AudioDevices as _, DeviceKind, default_devices};
+use ringback::audio::{DeviceKind, default_devices};
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();

@@ -34,15 +34,10 @@ async fn a_chirp_arrives_whole_and_soon() {
 async fn sound_survives_ten_percent_of_loss() {
     let mut pair = Pair::new(Path { delay: Duration::from_millis(20), loss_percent: 10 });
     pair.talk();
-    let heard = pair.say(&buzz(48_000 * 4), Duration::from_secs(4)).await;
-    // Stretching rules out a comparison sample by sample; but a frame that was lost for good is quiet.
-    let mut frames: Vec<f32> = heard[9_600..].chunks_exact(960).map(rms).collect();
-    frames.sort_by(f32::total_cmp);
-    let median = frames[frames.len() / 2];
-    let quiet = frames.iter().filter(|rms| **rms < median / 2.0).count();
-    assert!(quiet * 100 <= frames.len() * 3, "{quiet} of {}", frames.len());
-    let stats = pair.b.stats(CONN).unwrap();
-    assert!(stats.playout.lost + stats.playout.recovered > 5, "{stats:?}");
+    pair.say(&buzz(48_000 * 4), Duration::from_secs(4)).await;
+    let heard = pair.b.stats(CONN).unwrap().playout;
+    // Of two losses in a row only one is repeated, and pauses are not repeated at all.
+    assert!(heard.recovered > 10 && heard.recovered > heard.lost, "{heard:?}");
     pair.close().await;
 }
 
@@ -98,6 +93,23 @@ async fn a_muted_side_is_silent_on_purpose_and_not_concealed() {
     assert!(heard[14_400..].iter().all(|s| s.abs() < 0.003));
     let after = pair.b.stats(CONN).unwrap().playout;
     assert_eq!((after.lost, after.concealed), (before.lost, before.concealed));
+    pair.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn muting_and_unmuting_never_howls() {
+    let mut pair = Pair::new(Path { delay: Duration::from_millis(20), loss_percent: 0 });
+    pair.talk();
+    let mut loudest = 0f32;
+    for round in 0..20u64 {
+        pair.a.apply(plan(LegSend::Silence, true));
+        sleep(Duration::from_millis(20 * (round % 7))).await;
+        pair.a.apply(plan(LegSend::Microphone, true));
+        let heard = pair.say(&buzz(24_000), Duration::from_millis(500)).await;
+        loudest = heard.chunks(480).map(rms).fold(loudest, f32::max);
+    }
+    let said = buzz(48_000).chunks(480).map(rms).fold(0f32, f32::max);
+    assert!(loudest < said * 1.4, "{loudest} of {said}");
     pair.close().await;
 }
 
@@ -327,13 +339,16 @@ fn chirp(samples: usize) -> Vec<f32> {
         .collect()
 }
 
-/// A voice without words: harmonics of 120 Hz, falling by 6 dB an octave.
+/// A voice without words: harmonics that fall by 6 dB an octave, a pitch that wanders, four syllables a second.
 fn buzz(samples: usize) -> Vec<f32> {
+    use std::f32::consts::TAU;
+    let mut phase = 0.0f32;
     (0..samples)
         .map(|n| {
             let t = n as f32 / 48_000.0;
-            (1..28).map(|k| (std::f32::consts::TAU * 120.0 * k as f32 * t).sin() / k as f32).sum::<f32>()
-                * 0.15
+            phase = (phase + (130.0 + 30.0 * (TAU * 1.3 * t).sin()) / 48_000.0).fract();
+            let loudness = 0.15 * (0.6 - 0.4 * (TAU * 4.0 * t).cos());
+            (1..24).map(|k| (TAU * phase * k as f32).sin() / k as f32).sum::<f32>() * loudness
         })
         .collect()
 }

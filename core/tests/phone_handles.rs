@@ -8,7 +8,7 @@ use ringback::proto::call::{CallState, VerbError};
 use ringback::proto::{By, EndReason};
 use ringback::signaling::memory::{Faults, MemoryHub};
 use ringback::signaling::RefusedWhy;
-use ringback::{CallError, Event, EventKind, StartError};
+use ringback::{CallError, CallOptions, Event, EventKind, StartError};
 
 use self::common::{LIMIT, active, builder, close, phone};
 
@@ -124,9 +124,10 @@ async fn verbs_in_the_wrong_state_are_typed_errors() {
     let rider = phone(&hub, "rider8", 1).await;
     assert_eq!(rider.call("rider8").await.unwrap_err(), CallError::Verb(VerbError::OwnUser));
     assert!(matches!(rider.call("not a user").await, Err(CallError::User(_))));
+    let long = CallOptions { display: Some("x".repeat(200)), ..CallOptions::default() };
+    assert_eq!(rider.call_with("driver8", long).await.unwrap_err(), CallError::Verb(VerbError::TooLong));
     let call = rider.call("driver8").await.unwrap();
     assert_eq!(call.accept().await, Err(CallError::Verb(VerbError::NotRinging)));
-    assert_eq!(call.send(vec![0; 5000]).await, Err(CallError::Verb(VerbError::TooLong)));
     assert_eq!(call.send(vec![0]).await, Err(CallError::Verb(VerbError::NotAnswered)));
     call.hang_up();
     call.ended().await;

@@ -34,14 +34,18 @@ async fn main() -> ExitCode {
 
 /// True if every call ended the ordinary way.
 async fn run(args: Args, report: Report) -> Result<bool, Box<dyn std::error::Error>> {
-    let phone = setup::phone(&args, report).await?;
+    let phone = setup::phone(&args).await?;
     let mut terminal = Terminal { report, call: None, went_well: true, muted: args.muted, answer: args.answer };
     let mut events = phone.events();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut reads = true;
     let mut dial = args.call.clone();
-    let mut health = phone.signaling_health();
-    if let Some(to) = dial.take_if(|_| *health.borrow_and_update() == SignalingHealth::Online) {
+    // It may have come online before anybody listened.
+    let online = *phone.signaling_health().borrow() == SignalingHealth::Online;
+    if online {
+        show_health(report, &SignalingHealth::Online);
+    }
+    if online && let Some(to) = dial.take() {
         terminal.place(&phone, &to).await;
     }
     let hang_up = tokio::time::sleep(FOREVER);
@@ -67,8 +71,9 @@ async fn run(args: Args, report: Report) -> Result<bool, Box<dyn std::error::Err
                         terminal.place(&phone, &to).await;
                     }
                 }
-                Some(Event::DevicesChanged) => report.hint("The sound devices changed."),
-                Some(Event::Lagged(_)) => {}
+                Some(Event::DeviceInUse { kind, name }) => report.device(kind, name.as_deref()),
+                Some(Event::DeviceFailed { kind, error }) => report.device_failed(kind, &error),
+                Some(Event::Lagged(_) | Event::MicrophoneLevel { .. }) => {}
                 None => break,
             },
             line = lines.next_line(), if reads => match line? {
@@ -137,8 +142,11 @@ impl Terminal {
         let ordinary = matches!(end.reason, EndReason::HungUp | EndReason::Declined | EndReason::Cancelled);
         self.went_well &= ordinary;
         let ours = self.call.as_ref().is_some_and(|call| call.id() == event.call);
-        if ours {
-            self.call = None;
+        if ours
+            && let Some(call) = self.call.take()
+            && let Some(stats) = call.stats().await
+        {
+            self.report.stats(&stats);
         }
         ours
     }
@@ -170,9 +178,8 @@ impl Terminal {
 
     async fn hang_up(&mut self) {
         let Some(call) = &self.call else { return };
-        if let Some(stats) = call.stats().await {
-            self.report.stats(&stats);
-        }
+        // Read now, so that the last figures are those of the end of the call.
+        let _ = call.stats().await;
         call.hang_up();
     }
 

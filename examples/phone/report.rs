@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ringback::audio::{DeviceError, DeviceKind};
 use ringback::proto::call::{CallState, Delivery};
 use ringback::proto::{CallId, End, Language};
 use ringback::{CallStats, EventKind};
@@ -66,8 +67,31 @@ impl Report {
                 "Sound from the other side.",
                 json!({"event": "first_sound", "at_ms": now_ms()}),
             ),
-            EventKind::Level { .. } => {}
+            EventKind::PeerLevel { .. } => {}
         }
+    }
+
+    /// A source or sink without a clock of its own starts with this event: its first sample is of now.
+    pub(crate) fn device(self, kind: DeviceKind, name: Option<&str>) {
+        let Some(name) = name else {
+            return self.hint("A sound device is gone; looking for it.");
+        };
+        let (sentence, event) = match kind {
+            DeviceKind::Capture => (format!("Microphone: {name}."), "capture_started"),
+            DeviceKind::Playback => (format!("Speaker: {name}."), "playback_started"),
+        };
+        self.say(&sentence, json!({"event": event, "device": name, "at_ms": now_ms()}));
+    }
+
+    pub(crate) fn device_failed(self, kind: DeviceKind, error: &DeviceError) {
+        let which = match kind {
+            DeviceKind::Capture => "microphone",
+            DeviceKind::Playback => "speaker",
+        };
+        self.say(
+            &format!("The {which} cannot be used: {error}."),
+            json!({"event": "device_failed", "kind": which, "why": error.to_string(), "at_ms": now_ms()}),
+        );
     }
 
     fn state(self, state: &CallState) {
@@ -94,7 +118,7 @@ impl Report {
         let path = network.path.map_or("none", |path| path.local.name());
         let rtt_ms = network.round_trip.map(|rtt| rtt.as_secs_f64() * 1000.0);
         let jitter_ms = network.jitter.as_secs_f64() * 1000.0;
-        let concealed_ms = stats.sound.concealed.as_secs_f64() * 1000.0;
+        let concealed_ms = stats.sound.playout.concealed.as_secs_f64() * 1000.0;
         self.say(
             &format!("Path {path}, loss {:.1} %, jitter {jitter_ms:.1} ms, concealed {concealed_ms:.0} ms.", loss * 100.0),
             json!({"event": "stats", "path": path, "loss": loss, "jitter_ms": jitter_ms, "rtt_ms": rtt_ms,

@@ -25,10 +25,11 @@ impl Claims {
 
     /// How long it lives from now on.
     pub(crate) fn life_left(&self) -> Duration {
-        UNIX_EPOCH
-            .checked_add(Duration::from_secs(self.exp))
-            .and_then(|exp| exp.duration_since(SystemTime::now()).ok())
-            .unwrap_or_default()
+        match UNIX_EPOCH.checked_add(Duration::from_secs(self.exp)) {
+            Some(exp) => exp.duration_since(SystemTime::now()).unwrap_or_default(),
+            // Beyond the end of the system's time.
+            None => Duration::MAX,
+        }
     }
 }
 
@@ -88,9 +89,9 @@ impl Keys {
         rules.required_spec_claims.clear();
         let key = DecodingKey::from_secret(self.secret.as_bytes());
         let claims: serde_json::Value = decode(token, &key, &rules)
-            .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Signature,
-                _ => TokenError::Malformed,
+            .map_err(|error| {
+                let forged = matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature);
+                if forged { TokenError::Signature } else { TokenError::Malformed }
             })?
             .claims;
         let claims: Claims = serde_json::from_value(claims).map_err(|_| TokenError::Fields)?;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::auth::Claims;
+use crate::auth::{Claims, TokenError};
 use crate::hub::HubState;
 use crate::wire::Vsn;
 use crate::{rest, socket};
@@ -81,16 +81,16 @@ async fn websocket(
         Some(_) => return StatusCode::FORBIDDEN.into_response(),
     };
     upgrade
-        .max_message_size(MAX_FRAME)
-        .max_frame_size(MAX_FRAME)
+        .max_message_size(MAX_READ)
+        .max_frame_size(MAX_READ)
         .on_upgrade(move |websocket| socket::run(shared, websocket, vsn, claims))
 }
 
 fn socket_claims(hub: &HubState, headers: &HeaderMap, query: Option<&str>) -> Result<Claims, String> {
     let key = api_key(headers, query).ok_or("API key is missing")?;
-    hub.keys.check_api_key(key).map_err(|error| match error {
-        crate::TokenError::Expired(_) => "Token has expired".to_owned(),
-        other => other.to_string(),
+    hub.keys.check_api_key(key).map_err(|error| match &error {
+        TokenError::Expired(_) => "Token has expired".to_owned(),
+        TokenError::Malformed | TokenError::Signature | TokenError::Fields => error.to_string(),
     })
 }
 
@@ -113,4 +113,6 @@ async fn local_token(State(shared): State<Shared>, Json(request): Json<TokenRequ
 }
 
 /// The largest frame the real server takes, in bytes; above, it closes with 1009.
-const MAX_FRAME: usize = 5_000_000;
+pub(crate) const MAX_FRAME: usize = 5_000_000;
+/// What is read at all: a close frame reaches only a client whose frame was read to its end.
+const MAX_READ: usize = 16_000_000;

@@ -33,7 +33,7 @@ pub(crate) async fn single(
 ) -> Response {
     let claims = match caller(&hub, &headers) {
         Ok(claims) => claims,
-        Err(refused) => return refused,
+        Err(message) => return refusal(StatusCode::UNAUTHORIZED, &message),
     };
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let content = match kind.split(';').next().unwrap_or_default().trim() {
@@ -74,7 +74,7 @@ pub(crate) async fn batch(
 ) -> Response {
     let claims = match caller(&hub, &headers) {
         Ok(claims) => claims,
-        Err(refused) => return refused,
+        Err(message) => return refusal(StatusCode::UNAUTHORIZED, &message),
     };
     let Ok(value) = serde_json::from_slice::<Value>(&body) else {
         return refusal(StatusCode::BAD_REQUEST, "invalid JSON");
@@ -94,14 +94,13 @@ pub(crate) async fn batch(
 }
 
 /// Whose request it is: the bearer's, or the API key's.
-fn caller(hub: &HubState, headers: &HeaderMap) -> Result<Claims, Response> {
-    let unauthorized = |message: &str| refusal(StatusCode::UNAUTHORIZED, message);
-    let key = api_key(headers, None).ok_or_else(|| unauthorized("API key is missing"))?;
-    let key_claims = hub.keys.check_api_key(key).map_err(|error| unauthorized(&error.to_string()))?;
+fn caller(hub: &HubState, headers: &HeaderMap) -> Result<Claims, String> {
+    let key = api_key(headers, None).ok_or("API key is missing")?;
+    let key_claims = hub.keys.check_api_key(key).map_err(|error| error.to_string())?;
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match bearer.and_then(|value| value.strip_prefix("Bearer ")) {
         None => Ok(key_claims),
-        Some(token) => hub.keys.check_api_key(token).map_err(|error| unauthorized(&error.to_string())),
+        Some(token) => hub.keys.check_api_key(token).map_err(|error| error.to_string()),
     }
 }
 

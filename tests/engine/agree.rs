@@ -10,8 +10,8 @@ use ringback_tests::sim;
 use super::common::Pair;
 
 async fn offer(engine: &WebRtcEngine, conn: ConnId, call: CallId) -> String {
-    engine.command(conn, MediaCommand::Open { call, relay_only: false }).unwrap();
-    engine.command(conn, MediaCommand::CreateOffer { round: 1, ice_restart: false }).unwrap();
+    engine.command(conn, MediaCommand::Open { call, relay_only: false }).expect("room");
+    engine.command(conn, MediaCommand::CreateOffer { round: 1, ice_restart: false }).expect("room");
     loop {
         if let (at, EngineEvent::Session(MediaEvent::OfferReady { sdp, .. })) = engine.next().await
             && at == conn

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback::media::{MediaEngine, PathKind};
-use ringback::proto::session::{MediaCommand, MediaEvent, PathState};
+use ringback::proto::session::MediaEvent;
 use ringback_tests::exchange::CONN;
 use ringback_tests::sim::{self, Loss, Path};
 
@@ -60,17 +60,19 @@ fn bursts_jitter_duplicates_and_reordering_do_not_stop_it() {
 #[test]
 fn no_frame_is_lost_on_a_clean_path() {
     sim::run(2, |world| async move {
+        world.net().set_all(Path::delay_ms(25));
         let pair = Pair::dial(&world);
         pair.up().await.unwrap();
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        // Frames leave every 20 ms and take 25: one is on the way, none leaves or arrives at this moment.
+        tokio::time::sleep(Duration::from_millis(2_010)).await;
         for watcher in [&pair.at_a, &pair.at_b] {
             let received = watcher.seen().received;
             assert!(received.len() >= 98, "{}", received.len());
             assert!(received.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
         }
         let (a, b) = (pair.a.stats(CONN).await.unwrap(), pair.b.stats(CONN).await.unwrap());
-        let on_the_way = a.packets_sent - b.packets_received;
-        assert!(on_the_way <= 2, "{on_the_way} of {} are missing", a.packets_sent);
+        assert_eq!(a.packets_sent - b.packets_received, 1, "the first packet arrives too");
+        assert_eq!(b.packets_sent - a.packets_received, 1, "the first packet arrives too");
         assert_eq!(b.packets_lost, 0);
         let path = b.path.unwrap();
         assert!(matches!(path.local, PathKind::Host), "{path:?}");
@@ -101,25 +103,13 @@ fn descriptions_and_candidates_leave_without_addresses() {
 }
 
 #[test]
-fn an_ice_restart_goes_on_over_new_sockets() {
-    sim::run(4, |world| async move {
-        world.net().set_all(Path::delay_ms(50));
-        let pair = Pair::dial(&world);
-        pair.up().await.unwrap();
-        let connected = |count: usize| {
-            move |seen: &ringback_tests::exchange::Seen| {
-                let times = seen.events.iter().filter(|(_, e)| *e == MediaEvent::Path(PathState::Connected));
-                times.count() >= count
-            }
-        };
-        world.log("restart");
-        pair.a.command(CONN, MediaCommand::CreateOffer { round: 2, ice_restart: true }).unwrap();
-        pair.at_a.wait(connected(2)).await;
-        pair.at_b.wait(connected(2)).await;
-        let before = (pair.at_a.seen().received.len(), pair.at_b.seen().received.len());
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let after = (pair.at_a.seen().received.len(), pair.at_b.seen().received.len());
-        assert!(after.0 > before.0 + 40 && after.1 > before.1 + 40, "{before:?} {after:?}");
-        pair.close().await;
+fn a_hundred_connections_in_a_row_leave_nothing() {
+    sim::run(5, |world| async move {
+        for _ in 0..100 {
+            let pair = Pair::dial(&world);
+            pair.up().await.unwrap();
+            pair.close().await;
+            assert_eq!(world.net().sockets(), 0);
+        }
     });
 }

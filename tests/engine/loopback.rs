@@ -33,7 +33,7 @@ async fn connect(set_up: impl Fn(WebRtcEngineBuilder) -> WebRtcEngineBuilder) {
     for watcher in [&at_a, &at_b] {
         timeout(Duration::from_secs(10), watcher.wait(|seen| seen.received.len() > 20)).await.expect("heard");
     }
-    let stats = a.stats(CONN).await.unwrap();
+    let stats = a.stats(CONN).await.expect("a connection");
     assert!(stats.packets_sent > 20 && stats.path.is_some());
     for task in tasks {
         task.abort();

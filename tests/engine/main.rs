@@ -6,4 +6,6 @@ mod connect;
 mod ends;
 mod loopback;
 mod names;
+mod relay;
 mod repeatable;
+mod restart;

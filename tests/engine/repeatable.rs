@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use ringback_tests::sim::{self, Path};
+use ringback_tests::sim::{self, Path, World};
 
 use super::common::Pair;
 
 fn log(seed: u64) -> String {
+    log_of(seed, |world| world)
+}
+
+fn log_of(seed: u64, order: impl Fn(World) -> World) -> String {
     sim::run(seed, |world| async move {
+        let world = order(world);
         world.net().set_all(Path::delay_ms(40).jitter_ms(15).loss_percent(20.0).duplicate_percent(2.0));
         let pair = Pair::dial(&world);
         pair.up().await;
@@ -34,4 +39,13 @@ fn the_same_seed_gives_the_same_log() {
 #[test]
 fn another_seed_gives_another_log() {
     assert_ne!(log(1), log(2));
+}
+
+#[test]
+fn other_orders_of_the_driver_connect_and_repeat_too() {
+    for seed in 0..10 {
+        let first = log_of(seed, |world| world.shuffled());
+        assert!(first.contains("a Arrived") && first.contains("b Arrived"), "seed {seed}");
+        assert_eq!(first, log_of(seed, |world| world.shuffled()), "seed {seed}");
+    }
 }

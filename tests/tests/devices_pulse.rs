@@ -64,9 +64,7 @@ fn a_chirp_goes_from_microphone_to_speaker() {
         let heard = ear.stop();
         let heard = &heard[from + 48_000..];
         let likeness = best_match(&chirp[..48_000], heard);
-        assert!(likeness > 0.85, "{likeness}");
-        let stats = pair.b.stats(CONN).unwrap();
-        println!("{stats:?}");
+        assert!(likeness > 0.85, "{likeness} {:?}", (pair.a.stats(CONN), pair.b.stats(CONN)));
         pair.close().await;
     });
 }
@@ -268,13 +266,14 @@ fn chirp(samples: usize) -> Vec<f32> {
         .collect()
 }
 
-/// How alike `heard` is to `said` at the best lag, over half a second.
+/// How alike `heard` is to `said` at the best lag, over 100 ms: on a busy machine the drift loops and the jitter buffer
+/// change the pace by some tenths of a percent, which a longer comparison would take for another sound.
 fn best_match(said: &[f32], heard: &[f32]) -> f32 {
-    let said = &said[12_000..36_000];
-    (0..heard.len().saturating_sub(said.len()).min(48_000))
+    let said = &said[9_600..14_400];
+    (0..heard.len().saturating_sub(said.len()))
         .map(|lag| {
             let (mut dot, mut a, mut b) = (0.0f32, 1e-9f32, 1e-9f32);
-            for (s, h) in said.iter().zip(&heard[lag..]).step_by(5) {
+            for (s, h) in said.iter().zip(&heard[lag..]).step_by(3) {
                 dot += s * h;
                 a += s * s;
                 b += h * h;

@@ -26,8 +26,13 @@ pub(crate) fn run(target: Option<&str>, seconds: u64) -> Result<bool> {
     let mut good = true;
     for target in chosen {
         eprintln!("== {target}, {seconds} s");
+        // The first corpus takes what is found, the committed one is only read.
+        let found = workspace::target().join("fuzz-corpus").join(&target);
+        fs::create_dir_all(&found).with_context(|| found.display().to_string())?;
+        let committed = workspace::root().join("tests/fuzz/corpus").join(&target);
         let mut command = std::process::Command::new(&program);
-        command.args(["run", "--sanitizer=none", "--fuzz-dir=tests/fuzz", &target, "--", &limit]);
+        command.args(["run", "--sanitizer=none", "--fuzz-dir=tests/fuzz", &target]);
+        command.arg(&found).arg(&committed).args(["--", &limit]);
         command.current_dir(workspace::root()).env("RUSTC_BOOTSTRAP", "1");
         // Building takes minutes the first time.
         let deadline = Instant::now() + Duration::from_secs(seconds) + Duration::from_secs(30 * 60);

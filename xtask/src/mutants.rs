@@ -1,8 +1,8 @@
 //! The suite `mutants`: a deliberate fault for each rule, which the test that guards the rule must catch.
 //!
 //! `tests/mutants/*.json` hold one object or a list: `{"rule", "file", "find", "replace", "caught_by"}`. `find` occurs
-//! exactly once in `file`; `caught_by` is a cargo command (`test` or `clippy`). The workspace is copied into the target
-//! folder, where builds of earlier runs are reused; the working tree is never touched. Each `caught_by` must pass on
+//! exactly once in `file`; `caught_by` is a cargo command (`test` or `clippy`). The workspace is copied below the target
+//! folder and built there, next to what is built already; the working tree is never touched. Each `caught_by` must pass on
 //! the unchanged copy, and each mutant must fail it: by a failed test, or by a lint for `clippy`. A mutant that does
 //! not compile proves nothing and is a failure, and so is one that runs into the time limit.
 
@@ -30,7 +30,7 @@ pub(crate) fn suite(tally: &mut Tally, deadline: Instant) {
         Err(error) => return tally.fail("mutants", &format!("{error:#}")),
     };
     let copy = workspace::target().join("mutants");
-    if let Err(error) = copy_workspace(&copy.join("tree")) {
+    if let Err(error) = copy_workspace(&copy) {
         return tally.fail("copy of the workspace", &format!("{error:#}"));
     }
     let clippy = tools::component("clippy");
@@ -175,7 +175,7 @@ fn remove_strays(tree: &Path, folder: &Path, files: &[&str]) -> Result<()> {
 }
 
 fn is_caught(mutant: &Mutant, copy: &Path, deadline: Instant) -> Result<()> {
-    let path = copy.join("tree").join(&mutant.file);
+    let path = copy.join(&mutant.file);
     let original = fs::read_to_string(&path).with_context(|| mutant.file.clone())?;
     let occurrences = original.matches(&mutant.find).count();
     if occurrences != 1 {
@@ -198,7 +198,8 @@ fn is_caught(mutant: &Mutant, copy: &Path, deadline: Instant) -> Result<()> {
 
 fn guard(copy: &Path, arguments: &[String], deadline: Instant) -> Result<Verdict> {
     let mut cargo = workspace::cargo(arguments);
-    cargo.current_dir(copy.join("tree")).env("CARGO_TARGET_DIR", copy.join("target"));
+    // The libraries below are shared with the ordinary builds; cargo tells our own crates apart by their path.
+    cargo.current_dir(copy).env("CARGO_TARGET_DIR", workspace::target());
     let mut libtest = Libtest::default();
     let (mut test_failed, mut lint_failed) = (false, false);
     let ended = process::run(&mut cargo, deadline, |line| {

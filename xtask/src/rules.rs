@@ -139,7 +139,7 @@ fn is_hand_written(path: &str) -> bool {
 const EXTENSIONS: &[&str] =
     &["rs", "toml", "md", "sh", "py", "sql", "ts", "js", "html", "css", "dart", "kt", "swift", "yml", "yaml"];
 
-const GENERATED: &[&str] = &["tests/assets/", "tests/corpus/"];
+const GENERATED: &[&str] = &["tests/assets/", "tests/fuzz/corpus/"];
 
 /// One `path | reason` a line.
 const LONG_FILES: &str = "xtask/long-files.txt";

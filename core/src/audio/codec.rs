@@ -1,7 +1,7 @@
 //! Opus (RFC 6716, RFC 7587): 20 ms frames at 48 kHz mono.
 
 use bytes::Bytes;
-use opus::{Application, Bitrate, Channels, Signal};
+use opus::{Application, Bitrate, Channels};
 
 use crate::audio::RATE_HZ;
 use crate::proto::playout::{FrameDecoder, Undecodable};
@@ -54,8 +54,6 @@ impl Encoder {
         let bitrate = config.bitrate_bps.clamp(6_000, 128_000);
         inner.set_bitrate(Bitrate::Bits(i32::try_from(bitrate).unwrap_or(32_000)))?;
         inner.set_complexity(i32::from(config.complexity.min(10)))?;
-        // Only the voice coder of Opus carries redundancy: keep to it, whatever is said.
-        inner.set_signal(Signal::Voice)?;
         inner.set_inband_fec(config.fec)?;
         inner.set_dtx(config.dtx)?;
         inner.set_vbr(!config.constant_bitrate)?;

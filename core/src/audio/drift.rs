@@ -32,10 +32,11 @@ impl Drift {
 
 /// Seconds between two calls.
 const TICK: f64 = 0.01;
-/// Seconds of smoothing: ten times the period of an ordinary callback, a tenth of the loop's time constant.
-const SMOOTHING: f64 = 0.25;
-/// An error of 1 ms is worked off at 0.05 %: a time constant of 2 s, a pitch change that nobody hears.
-const PROPORTIONAL: f64 = 0.5;
+/// Seconds of smoothing, a fifth of the loop's time constant: a busy machine delays ticks and callbacks by many
+/// milliseconds, which is no drift.
+const SMOOTHING: f64 = 1.0;
+/// An error of 1 ms is worked off at 0.02 %: a time constant of 5 s, a pitch change that nobody hears.
+const PROPORTIONAL: f64 = 0.2;
 /// Critically damped with the proportional part: a quarter of its square.
 const INTEGRAL: f64 = PROPORTIONAL * PROPORTIONAL / 4.0;
 /// Clocks of sound cards differ by 0.02 % at most; 0.5 % also works off what a rebuild left, and is 9 cents.

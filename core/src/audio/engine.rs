@@ -39,7 +39,6 @@ pub(super) struct Engine {
     /// What the microphone heard since the last encoded frame, and how much of it.
     pending: [f32; CODEC_FRAME],
     filled: usize,
-    heard: bool,
     tones: TonePlayer,
     limiter: Limiter,
     volume: f32,
@@ -67,7 +66,6 @@ impl Engine {
             silence: silence(config)?,
             pending: [0.0; CODEC_FRAME],
             filled: 0,
-            heard: false,
             tones: TonePlayer::new(config.tones),
             limiter: Limiter::new(),
             volume: 1.0,
@@ -142,14 +140,9 @@ impl Engine {
         self.capture.set_open(self.plan.capture, |c, r| devices.open_capture(c, r));
         self.playback.set_open(self.plan.playback, |c, r| devices.open_playback(c, r));
         self.tones.set(self.plan.tone);
-        let mut joined = false;
         for (conn, leg) in &mut self.legs {
             let planned = self.plan.legs.iter().find(|planned| planned.conn == *conn);
-            joined |= leg.follow(planned.copied(), now);
-        }
-        // A frame carries redundancy of the one before, which was not meant for who joins now.
-        if joined {
-            self.encoder.reset();
+            leg.follow(planned.copied(), now);
         }
     }
 
@@ -178,19 +171,19 @@ impl Engine {
         let half = if self.filled == 0 { done } else { rest };
         let half: &mut [f32; FRAME] = half.try_into().expect("a frame of the codec is two ticks");
         let pulled = match self.capture.end() {
-            Some(CaptureEnd::Ring(ring)) => Ok(ring.pull(half)),
-            Some(CaptureEnd::Clocked(source)) => source.pull(half).map(|()| true),
+            Some(CaptureEnd::Ring(ring)) => {
+                ring.pull(half);
+                Ok(())
+            }
+            Some(CaptureEnd::Clocked(source)) => source.pull(half),
             None => {
                 half.fill(0.0);
-                Ok(false)
+                Ok(())
             }
         };
-        match pulled {
-            Ok(heard) => self.heard |= heard,
-            Err(error) => {
-                half.fill(0.0);
-                self.lose_capture(error);
-            }
+        if let Err(error) = pulled {
+            half.fill(0.0);
+            self.lose_capture(error);
         }
         if self.levels {
             let half = &self.pending[self.filled..self.filled + FRAME];
@@ -200,18 +193,29 @@ impl Engine {
         if self.filled == CODEC_FRAME {
             self.send();
             self.filled = 0;
-            self.heard = false;
         }
     }
 
     /// Sends 20 ms on every leg.
     fn send(&mut self) {
-        let speaks = self.legs.values().any(|leg| leg.sends() == LegSend::Microphone);
-        let frame = if speaks && self.heard { self.encoder.encode(&self.pending) } else { None };
+        // A microphone that is being opened or rebuilt is silent.
+        let open = self.capture.end().is_some();
+        let mut speaking =
+            self.legs.values().filter(|leg| open && leg.sends() == LegSend::Microphone).peekable();
+        let mut frame = None;
+        if speaking.peek().is_some() {
+            // A decoder that heard silence instead has to start over with the encoder, or the encoder's prediction
+            // would build on sound that the decoder never got. And no frame may carry redundancy of one that was not
+            // meant for who joins now.
+            if speaking.any(Leg::is_silent) {
+                self.encoder.reset();
+            }
+            frame = self.encoder.encode(&self.pending);
+        }
         for leg in self.legs.values_mut() {
             match leg.sends() {
                 LegSend::Nothing => leg.send_nothing(),
-                LegSend::Microphone if self.heard => leg.send_voice(frame.as_ref()),
+                LegSend::Microphone if open => leg.send_voice(frame.as_ref()),
                 LegSend::Microphone | LegSend::Silence => leg.send_silence(&self.silence),
             }
         }
@@ -274,6 +278,7 @@ impl Engine {
         if let Some(CaptureEnd::Ring(ring)) = self.capture.end() {
             counts.capture_callbacks = ring.counters().callbacks();
             counts.overruns = ring.counters().missed();
+            counts.capture_gaps = ring.gaps();
         }
         if let Some(PlaybackEnd::Ring(ring)) = self.playback.end() {
             counts.playback_callbacks = ring.counters().callbacks();

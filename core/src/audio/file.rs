@@ -51,7 +51,7 @@ impl WavSource {
                 self.input[filled..count].fill(0.0);
                 break;
             }
-            match next_mono(&mut self.reader, self.spec).map_err(as_device_error)? {
+            match next_mono(&mut self.reader, self.spec)? {
                 Some(sample) => {
                     self.input[filled] = sample;
                     filled += 1;
@@ -135,33 +135,32 @@ impl Sink for WavSink {
     }
 }
 
-/// The mean of the channels of the next frame; `None` at the end. A half frame at the end is dropped.
-fn next_mono(reader: &mut WavReader<BufReader<File>>, spec: WavSpec) -> Result<Option<f32>, hound::Error> {
+/// The mean of the channels of the next frame; `None` at the end, which may come early in a file that was cut short.
+fn next_mono(reader: &mut WavReader<BufReader<File>>, spec: WavSpec) -> Result<Option<f32>, DeviceError> {
     let channels = usize::from(spec.channels);
     let mut sum = 0.0;
-    let mut seen = 0;
-    match spec.sample_format {
-        SampleFormat::Float => {
-            for sample in reader.samples::<f32>().take(channels) {
-                sum += sample?;
-                seen += 1;
+    for _ in 0..channels {
+        let sample = match spec.sample_format {
+            SampleFormat::Float => reader.samples::<f32>().next(),
+            SampleFormat::Int => {
+                let full_scale = 2f32.powi(i32::from(spec.bits_per_sample) - 1);
+                reader.samples::<i32>().next().map(|sample| sample.map(|sample| sample as f32 / full_scale))
             }
-        }
-        SampleFormat::Int => {
-            let full_scale = 2f32.powi(i32::from(spec.bits_per_sample) - 1);
-            for sample in reader.samples::<i32>().take(channels) {
-                sum += sample? as f32 / full_scale;
-                seen += 1;
-            }
+        };
+        match sample {
+            Some(Ok(sample)) => sum += sample,
+            Some(Err(hound::Error::IoError(error))) if ends_early(&error) => return Ok(None),
+            Some(Err(error)) => return Err(as_device_error(error)),
+            None => return Ok(None),
         }
     }
-    Ok((seen == channels).then_some(sum / channels as f32))
+    Ok(Some(sum / channels as f32))
 }
 
 fn as_device_error(error: hound::Error) -> DeviceError {
     match error {
-        // A file that ends within a sample or its header was cut short, or is something else.
-        hound::Error::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => DeviceError::NotWav,
+        // A file that ends within its header is something else, or nothing.
+        hound::Error::IoError(e) if ends_early(&e) => DeviceError::NotWav,
         hound::Error::IoError(e) => DeviceError::File(e.kind()),
         hound::Error::FormatError(_)
         | hound::Error::TooWide
@@ -169,6 +168,11 @@ fn as_device_error(error: hound::Error) -> DeviceError {
         | hound::Error::Unsupported
         | hound::Error::InvalidSampleFormat => DeviceError::NotWav,
     }
+}
+
+/// hound reports an early end as an error of the kind `Other`.
+fn ends_early(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Other)
 }
 
 /// 200 ms: a killed process loses no more.

@@ -35,6 +35,8 @@ pub struct AudioStats {
     pub underruns: u64,
     /// Samples that the microphone's callback had no room for, since the stream was built.
     pub overruns: u64,
+    /// Times that the microphone's samples came too late, since the stream was built.
+    pub capture_gaps: u64,
     /// Callbacks of the microphone since its stream was built; 0 for a source without a clock of its own.
     pub capture_callbacks: u64,
     /// Callbacks of the speaker since its stream was built.
@@ -46,6 +48,7 @@ pub struct AudioStats {
 pub(super) struct DeviceCounts {
     pub(super) underruns: u64,
     pub(super) overruns: u64,
+    pub(super) capture_gaps: u64,
     pub(super) capture_callbacks: u64,
     pub(super) playback_callbacks: u64,
 }
@@ -68,8 +71,17 @@ pub(super) struct Leg {
 struct Outgoing {
     /// Samples since the last frame that was sent.
     elapsed: u32,
-    /// Frames of silence since the last of voice; `None` while speaking.
-    silent_frames: Option<u32>,
+    said: Said,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// The encoder's frames.
+    Voice,
+    /// Nothing, because the encoder found nothing to say (DTX); it goes on from there.
+    Pause,
+    /// Silence in place of the microphone, for so many frames; or nothing at all yet.
+    Silence(u32),
 }
 
 impl Leg {
@@ -77,7 +89,7 @@ impl Leg {
         Ok(Self {
             link,
             plan: None,
-            outgoing: Outgoing { elapsed: 0, silent_frames: Some(0) },
+            outgoing: Outgoing { elapsed: 0, said: Said::Silence(0) },
             playout: Playout::new(PlayoutConfig::default(), Decoder::new()?),
             epoch: now,
             first_sound: false,
@@ -87,16 +99,19 @@ impl Leg {
         })
     }
 
-    /// Takes what is planned for it. True if it begins to send the microphone.
-    pub(super) fn follow(&mut self, plan: Option<AudioLeg>, now: Instant) -> bool {
-        let spoke = self.sends() == LegSend::Microphone;
+    /// Takes what is planned for it.
+    pub(super) fn follow(&mut self, plan: Option<AudioLeg>, now: Instant) {
         let played = self.plays();
         self.plan = plan;
         if self.plays() && !played {
             // What waited since before is stale but for its end, which saves the first word after Accept.
             self.discard(|at| now.saturating_duration_since(at) > STALE);
         }
-        self.sends() == LegSend::Microphone && !spoke
+    }
+
+    /// The far side has not heard the encoder's last frame.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.outgoing.said, Said::Silence(_))
     }
 
     pub(super) fn sends(&self) -> LegSend {
@@ -108,47 +123,56 @@ impl Leg {
         self.plays() || self.sends() != LegSend::Nothing
     }
 
-    /// 20 ms of the microphone.
+    /// 20 ms of the microphone; a packet of at most two bytes says that there is nothing to say (DTX).
     pub(super) fn send_voice(&mut self, packet: Option<&Bytes>) {
-        match packet {
-            Some(packet) if packet.len() > 2 => {
-                let marker = self.outgoing.silent_frames.take().is_some();
-                self.send(packet.clone(), marker);
+        let Some(packet) = packet else { return self.pass_time() };
+        let before = self.outgoing.said;
+        if packet.len() > 2 {
+            self.outgoing.said = Said::Voice;
+            self.send(packet.clone(), before != Said::Voice);
+        } else {
+            self.outgoing.said = Said::Pause;
+            if before != Said::Pause || self.is_overdue() {
+                self.send(packet.clone(), false);
+            } else {
+                self.pass_time();
             }
-            // DTX. The first such packet tells that silence begins.
-            Some(packet) => self.send_silent(None, packet),
-            None => self.outgoing.elapsed += CODEC_FRAME as u32,
         }
     }
 
-    /// 20 ms of silence.
+    /// 20 ms of silence in place of the microphone.
     pub(super) fn send_silence(&mut self, silence: &Bytes) {
-        // The table of contents alone: a frame of no bytes.
-        let mark = silence.slice(..1.min(silence.len()));
-        self.send_silent(Some(silence), &mark);
+        let frames = match self.outgoing.said {
+            Said::Voice | Said::Pause => 0,
+            Said::Silence(frames) => frames,
+        };
+        self.outgoing.said = Said::Silence(frames.saturating_add(1));
+        if frames < SETTLE_FRAMES {
+            self.send(silence.clone(), false);
+        } else if frames == SETTLE_FRAMES || self.is_overdue() {
+            // The table of contents alone: a frame of no bytes.
+            self.send(silence.slice(..1.min(silence.len())), false);
+        } else {
+            self.pass_time();
+        }
     }
 
-    /// 20 ms in which nothing is sent, but time passes.
+    /// 20 ms in which nothing is sent.
     pub(super) fn send_nothing(&mut self) {
+        self.outgoing.said = Said::Silence(0);
+        self.pass_time();
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.outgoing.elapsed >= KEEP_ALIVE - CODEC_FRAME as u32
+    }
+
+    fn pass_time(&mut self) {
         self.outgoing.elapsed = self.outgoing.elapsed.saturating_add(CODEC_FRAME as u32);
     }
 
-    fn send_silent(&mut self, settle: Option<&Bytes>, mark: &Bytes) {
-        let frames = self.outgoing.silent_frames.unwrap_or(0);
-        self.outgoing.silent_frames = Some(frames.saturating_add(1));
-        match settle {
-            Some(silence) if frames < SETTLE_FRAMES => self.send(silence.clone(), false),
-            Some(_) if frames == SETTLE_FRAMES => self.send(mark.clone(), false),
-            None if frames == 0 => self.send(mark.clone(), false),
-            Some(_) | None if self.outgoing.elapsed >= KEEP_ALIVE - CODEC_FRAME as u32 => {
-                self.send(mark.clone(), false);
-            }
-            Some(_) | None => self.send_nothing(),
-        }
-    }
-
     fn send(&mut self, payload: Bytes, marker: bool) {
-        self.send_nothing();
+        self.pass_time();
         let frame = EncodedFrame { payload, advance: self.outgoing.elapsed, marker };
         // Full: the connection does not get rid of its packets. The time that was not sent counts on.
         if self.link.outgoing.try_send(frame).is_ok() {
@@ -196,6 +220,7 @@ impl Leg {
             playout: self.playout.counters(),
             underruns: devices.underruns,
             overruns: devices.overruns,
+            capture_gaps: devices.capture_gaps,
             capture_callbacks: devices.capture_callbacks,
             playback_callbacks: devices.playback_callbacks,
         }

@@ -40,6 +40,7 @@ pub struct CaptureRing {
     counters: Arc<CallbackCounters>,
     /// The ring is being filled to its target.
     filling: bool,
+    gaps: u64,
     rate_hz: u32,
     device: Vec<f32>,
 }
@@ -55,6 +56,7 @@ impl CaptureRing {
             margin: Margin::new(rate_hz),
             counters,
             filling: true,
+            gaps: 0,
             rate_hz,
             device,
         }
@@ -65,8 +67,13 @@ impl CaptureRing {
         &self.counters
     }
 
-    /// Writes the next 10 ms and says whether they came from the device; silence otherwise.
-    pub(super) fn pull(&mut self, frame: &mut [f32; FRAME]) -> bool {
+    /// Times that samples came too late.
+    pub(super) fn gaps(&self) -> u64 {
+        self.gaps
+    }
+
+    /// Writes the next 10 ms, with silence for what is not there.
+    pub(super) fn pull(&mut self, frame: &mut [f32; FRAME]) {
         let needed = self.resampling.next_input();
         let tick = self.rate_hz as usize / 100;
         let saw = self.counters.largest().saturating_sub(tick) / 2;
@@ -76,9 +83,10 @@ impl CaptureRing {
             if !self.filling {
                 self.margin.late();
                 self.filling = true;
+                self.gaps += 1;
             }
             frame.fill(0.0);
-            return false;
+            return;
         }
         // Stale sound (the engine stood still, the device brought a burst) is thrown away at once.
         if self.filling || fill > target + self.rate_hz as usize / 25 {
@@ -93,10 +101,9 @@ impl CaptureRing {
         let needed = self.resampling.next_input().min(self.device.len());
         if self.ring.pop_entire_slice(&mut self.device[..needed]).is_err() {
             frame.fill(0.0);
-            return false;
+            return;
         }
         self.resampling.process(&self.device[..needed], frame);
-        true
     }
 }
 

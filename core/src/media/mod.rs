@@ -70,6 +70,18 @@ pub enum PathKind {
     Relay,
 }
 
+impl PathKind {
+    /// The word of the candidate attribute (RFC 8839 section 5.1): `host`, `srflx`, `prflx`, `relay`.
+    pub fn name(self) -> &'static str {
+        match self {
+            PathKind::Host => "host",
+            PathKind::ServerReflexive => "srflx",
+            PathKind::PeerReflexive => "prflx",
+            PathKind::Relay => "relay",
+        }
+    }
+}
+
 /// Counters of one connection since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ConnStats {

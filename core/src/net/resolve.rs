@@ -1,7 +1,7 @@
 //! Host names to addresses, off every path that media takes.
 //!
 //! [`Resolver`] is the port; [`SystemResolver`] asks the system. [`CachedResolver`] remembers: a name that was looked
-//! up in the last five minutes is answered at once.
+//! up in the last five minutes is answered at once. Who looks up decides when to wait: the media engine never does.
 
 use std::collections::BTreeMap;
 use std::io;

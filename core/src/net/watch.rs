@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, watch};
 
 use crate::BoxFuture;
 
@@ -19,46 +19,41 @@ pub trait NetworkWatch: Send + Sync + 'static {
 /// A watch that the app pushes: mobile systems tell the app, and the app tells us.
 #[derive(Debug, Clone, Default)]
 pub struct PushedWatch {
-    changed: Arc<Notify>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    changed: watch::Sender<()>,
+    /// What `next` has told of.
+    told: Mutex<watch::Receiver<()>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let (changed, told) = watch::channel(());
+        Self { changed, told: Mutex::new(told) }
+    }
 }
 
 impl PushedWatch {
     /// The network has changed. From any thread, any number of times.
     pub fn network_changed(&self) {
-        // `Notify` keeps one permit: changes that nobody waited for count as one.
-        self.changed.notify_one();
+        self.shared.changed.send_replace(());
     }
 }
 
 impl NetworkWatch for PushedWatch {
     fn next(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.changed.notified().await;
-            let unsettled = Unsettled(&self.changed);
+            let mut told = self.shared.told.lock().await;
+            // A copy looks out, so that a dropped wait has told nothing yet.
+            let changed = told.clone().changed().await;
+            debug_assert!(changed.is_ok(), "the sender lives beside the receiver");
             tokio::time::sleep(SETTLE).await;
             // What was pushed while the network settled belongs to this change.
-            std::mem::forget(unsettled);
-            let _ = futures_now(self.changed.notified());
+            told.mark_unchanged();
         })
-    }
-}
-
-/// Gives the change back if the wait is dropped while the network settles.
-struct Unsettled<'a>(&'a Notify);
-
-impl Drop for Unsettled<'_> {
-    fn drop(&mut self) {
-        self.0.notify_one();
-    }
-}
-
-/// Polls `future` once.
-fn futures_now<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut cx) {
-        std::task::Poll::Ready(output) => Some(output),
-        std::task::Poll::Pending => None,
     }
 }
 

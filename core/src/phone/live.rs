@@ -45,7 +45,7 @@ impl Entry {
 
     /// The phone, unless it is closing.
     pub(super) fn adopt(&self) -> Option<Arc<Live>> {
-        self.live.upgrade().filter(|live| !live.shared.signals.is_closed())
+        self.kept.clone().or_else(|| self.live.upgrade()).filter(|live| !live.shared.signals.is_closed())
     }
 }
 

@@ -11,7 +11,7 @@ use ringback::proto::session::{LocalCandidate, MediaFailure, PathState};
 use tokio::sync::Notify;
 
 #[derive(Debug, Default)]
-pub struct FakeEngine {
+pub(crate) struct FakeEngine {
     state: Mutex<State>,
     grown: Arc<Notify>,
 }
@@ -27,21 +27,21 @@ struct State {
 
 impl FakeEngine {
     /// Every connection fails like this from now on.
-    pub fn fail(&self, why: MediaFailure) {
+    pub(crate) fn fail(&self, why: MediaFailure) {
         self.state.lock().unwrap().fail = Some(why);
     }
 
     /// Every queue is full from now on.
-    pub fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         self.state.lock().unwrap().refuse = true;
     }
 
     /// Descriptions are made, but no path ever comes up.
-    pub fn no_path(&self) {
+    pub(crate) fn no_path(&self) {
         self.state.lock().unwrap().silent = true;
     }
 
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.state.lock().unwrap().open
     }
 }
@@ -64,6 +64,8 @@ impl MediaEngine for FakeEngine {
                 state.open += 1;
                 let (sound, _engine) = sound_link();
                 state.events.push_back((conn, EngineEvent::Sound(sound)));
+                let opened = MediaEvent::Opened { fingerprint: [0xab; 32] };
+                state.events.push_back((conn, EngineEvent::Session(opened)));
             }
             MediaCommand::CreateOffer { round, .. } => {
                 say(MediaEvent::OfferReady { round, sdp: sdp("actpass") });

@@ -1,7 +1,7 @@
 //! What the tests of whole phones share: an engine without media, and phones on a hub in memory.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-pub mod fake_engine;
+pub(crate) mod fake_engine;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use ringback::{Call, Phone, PhoneBuilder};
 use self::fake_engine::FakeEngine;
 
 /// A phone with no media and no sound card, in the test's own time.
-pub fn builder(hub: &MemoryHub, user: &str, number: u8) -> PhoneBuilder {
+pub(crate) fn builder(hub: &MemoryHub, user: &str, number: u8) -> PhoneBuilder {
     let device = DeviceId::from_random([number; 16]);
     let name = user.parse().expect("a user id");
     Phone::builder(Arc::new(hub.join(name, device)))
@@ -29,21 +29,21 @@ pub fn builder(hub: &MemoryHub, user: &str, number: u8) -> PhoneBuilder {
         .audio_config(AudioConfig { clock: ClockMode::Tokio, ..AudioConfig::default() })
 }
 
-pub async fn phone(hub: &MemoryHub, user: &str, number: u8) -> Phone {
+pub(crate) async fn phone(hub: &MemoryHub, user: &str, number: u8) -> Phone {
     builder(hub, user, number).start().await.expect("the phone starts")
 }
 
 /// Waits until a call is active, in virtual time.
-pub async fn active(call: &Call) {
+pub(crate) async fn active(call: &Call) {
     let state = tokio::time::timeout(LIMIT, call.wait_for(|state| *state == CallState::Active)).await;
     assert_eq!(state.expect("the call becomes active in time"), CallState::Active);
 }
 
-pub async fn close(phones: impl IntoIterator<Item = Phone>) {
+pub(crate) async fn close(phones: impl IntoIterator<Item = Phone>) {
     for phone in phones {
         phone.close();
         tokio::time::timeout(LIMIT, phone.closed()).await.expect("the phone closes in time");
     }
 }
 
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use self::channel::Channel;
 use crate::auth::Claims;
-use crate::http::Shared;
+use crate::http::{MAX_FRAME, Shared};
 use crate::hub::Order;
 use crate::topics::ToSocket;
 use crate::wire::{self, Up, UpPayload, Vsn};
@@ -82,11 +82,15 @@ impl Socket {
             tokio::select! {
                 message = websocket.recv() => match message {
                     Some(Ok(Message::Close(_))) | None => return End::Gone,
+                    Some(Ok(message)) if length(&message) > MAX_FRAME => return End::Close(TOO_LARGE),
                     Some(Ok(message)) => {
                         last_heard = Instant::now();
                         self.handle_message(&message);
                     }
-                    Some(Err(error)) => return broken(&error),
+                    Some(Err(error)) => {
+                        tracing::debug!(%error, "a socket broke");
+                        return End::Gone;
+                    }
                 },
                 Some(ToSocket::Cast { topic, cast }) = casts.recv() => self.out.extend(wire::cast(self.vsn, &topic, &cast)),
                 Ok(Order::Send(message)) = injected.recv() => self.out.push(message),
@@ -160,14 +164,12 @@ async fn obey_close(orders: &mut broadcast::Receiver<Order>) -> End {
     }
 }
 
-/// The only error that is worth a close frame is a message over the limit.
-fn broken(error: &axum::Error) -> End {
-    let text = error.to_string();
-    tracing::debug!(%text, "a socket broke");
-    if text.contains("too long") || text.contains("too large") || text.contains("too big") {
-        return End::Close(TOO_LARGE);
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => 0,
     }
-    End::Gone
 }
 
 /// Messages that wait for a socket; what comes on top is lost for it.

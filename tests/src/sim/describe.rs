@@ -76,6 +76,8 @@ pub(super) fn datagram(bytes: &[u8]) -> String {
             format!("rtcp {} {}", bytes[1], bytes.len())
         }
         Some(128..=191) if bytes.len() >= 12 => format!("rtp {} {}", bytes[1] & 127, bytes.len()),
+        // ChannelData (RFC 8656 section 12.4)
+        Some(0x40..=0x4f) if bytes.len() >= 4 => format!("channel {}", datagram(&bytes[4..])),
         _ => format!("other {}", bytes.len()),
     }
 }

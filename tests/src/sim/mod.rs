@@ -41,6 +41,7 @@ mod net;
 mod path;
 mod runtime;
 mod stun;
+mod turn;
 mod world;
 
 pub use describe::{describe, mask};

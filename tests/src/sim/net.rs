@@ -10,13 +10,15 @@ use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use super::describe::datagram;
+use super::describe;
 use super::gate::Gate;
 use super::path::{Fate, Link, Path};
+use super::turn::TurnServer;
 use super::{lock, stun};
 
 /// The network of a world.
@@ -33,6 +35,7 @@ struct State {
     /// Outer addresses of sockets, as a STUN server sees them.
     aliases: BTreeMap<SocketAddr, SocketAddr>,
     stun_servers: Vec<SocketAddr>,
+    turn: Option<TurnServer>,
     next_socket: u64,
     next_arrival: u64,
     links: BTreeMap<(String, String), Link>,
@@ -101,6 +104,11 @@ impl Net {
         lock(&self.state).stun_servers.push(address);
     }
 
+    /// A TURN server at this address, the host `turn` of the network. It takes one user, with any password.
+    pub fn turn_server(&self, address: SocketAddr, user: &str) {
+        lock(&self.state).turn = Some(TurnServer::new(address, user));
+    }
+
     /// How many datagrams were sent.
     pub fn datagrams(&self) -> u64 {
         lock(&self.state).datagrams
@@ -142,32 +150,22 @@ impl Net {
     }
 
     fn send(&self, from: SocketAddr, host: &str, to: SocketAddr, bytes: &[u8]) {
+        let now_ms = self.now_ms();
         let mut state = lock(&self.state);
         state.datagrams += 1;
         if state.stun_servers.contains(&to) {
             return self.answer_as_stun_server(&mut state, from, to, bytes);
         }
-        let inner = state.aliases.get(&to).copied().unwrap_or(to);
-        let Some(inbox) = state.sockets.get(&inner).cloned() else {
-            drop(state);
-            return self.log(format_args!("{host}>nobody {}", datagram(bytes)));
-        };
-        // A datagram to an outer address comes from an outer address.
-        let outer = |(outer, inner): (&SocketAddr, &SocketAddr)| (*inner == from).then_some(*outer);
-        let shown = if inner == to { from } else { state.aliases.iter().find_map(outer).unwrap_or(from) };
-        let direction = (host.to_owned(), inbox.host.clone());
-        let path = state.paths.get(&direction).copied().unwrap_or(state.default_path);
-        let name = format!("{host}>{}", inbox.host);
-        let seed = self.seed;
-        let link = state.links.entry(direction).or_insert_with(|| Link::new(seed, &name));
-        let Fate { number, copies } = link.next(&path);
-        for delay in copies.into_iter().flatten() {
-            state.next_arrival += 1;
-            inbox.deliver(Instant::now() + delay, state.next_arrival, shown, bytes);
+        let mut relayed = Vec::new();
+        let first = Travelling { host: host.to_owned(), from, to, after: Duration::ZERO, bytes };
+        state.pass(self.seed, now_ms, first, &mut relayed);
+        // Through a relay, and perhaps through another: at most three legs.
+        for _ in 0..2 {
+            for (from, to, after, bytes) in std::mem::take(&mut relayed) {
+                let datagram = Travelling { host: TURN_HOST.to_owned(), from, to, after, bytes: &bytes };
+                state.pass(self.seed, now_ms, datagram, &mut relayed);
+            }
         }
-        drop(state);
-        let lost = if copies[0].is_none() { " LOST" } else { "" };
-        self.log(format_args!("{name} #{number} {}{lost}", datagram(bytes)));
     }
 
     fn answer_as_stun_server(&self, state: &mut State, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
@@ -182,6 +180,70 @@ impl Net {
         inbox.deliver(Instant::now() + round_trip, state.next_arrival, to, &answer);
     }
 }
+
+/// A datagram on its way.
+struct Travelling<'a> {
+    host: String,
+    from: SocketAddr,
+    to: SocketAddr,
+    /// The legs before took this long.
+    after: Duration,
+    bytes: &'a [u8],
+}
+
+/// What the relay sends on: from, to, after this long.
+type FromRelay = (SocketAddr, SocketAddr, Duration, Vec<u8>);
+
+impl State {
+    /// Takes a datagram over one leg: to a socket, or to the relay, which may send something on.
+    fn pass(&mut self, seed: u64, now_ms: f64, datagram: Travelling<'_>, relayed: &mut Vec<FromRelay>) {
+        let Travelling { host, from, to, after, bytes } = datagram;
+        let inner = self.aliases.get(&to).copied().unwrap_or(to);
+        let to_relay = self.turn.as_ref().is_some_and(|turn| turn.owns(to));
+        let inbox = self.sockets.get(&inner).cloned();
+        let there = match &inbox {
+            _ if to_relay => TURN_HOST.to_owned(),
+            Some(inbox) => inbox.host.clone(),
+            None => {
+                let _ = writeln!(self.log, "{now_ms:12.3} {host}>nobody {}", describe::datagram(bytes));
+                return;
+            }
+        };
+        // A datagram to an outer address comes from an outer address.
+        let outer = |(outer, inner): (&SocketAddr, &SocketAddr)| (*inner == from).then_some(*outer);
+        let shown = if inner == to { from } else { self.aliases.iter().find_map(outer).unwrap_or(from) };
+        let name = format!("{host}>{there}");
+        // Within the relay nothing is lost.
+        let fate = if host == there { Fate::INSTANT } else { self.fate(seed, &host, &there, &name) };
+        let lost = if fate.copies[0].is_none() { " LOST" } else { "" };
+        // A string takes everything.
+        let _ =
+            writeln!(self.log, "{now_ms:12.3} {name} #{} {}{lost}", fate.number, describe::datagram(bytes));
+        for delay in fate.copies.into_iter().flatten() {
+            let after = after + delay;
+            match (&mut self.turn, &inbox) {
+                (Some(turn), _) if to_relay => {
+                    let sent = turn.handle(from, to, bytes);
+                    relayed.extend(sent.map(|sent| (sent.from, sent.to, after, sent.bytes)));
+                }
+                (_, Some(inbox)) => {
+                    self.next_arrival += 1;
+                    inbox.deliver(Instant::now() + after, self.next_arrival, shown, bytes);
+                }
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn fate(&mut self, seed: u64, from: &str, to: &str, name: &str) -> Fate {
+        let direction = (from.to_owned(), to.to_owned());
+        let path = self.paths.get(&direction).copied().unwrap_or(self.default_path);
+        self.links.entry(direction).or_insert_with(|| Link::new(seed, name)).next(&path)
+    }
+}
+
+/// The relay's name in paths and in the log.
+const TURN_HOST: &str = "turn";
 
 impl Inbox {
     fn deliver(&self, at: Instant, number: u64, from: SocketAddr, bytes: &[u8]) {

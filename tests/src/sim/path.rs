@@ -99,6 +99,11 @@ pub(super) struct Fate {
     pub(super) copies: [Option<Duration>; 2],
 }
 
+impl Fate {
+    /// Arrives once, at once.
+    pub(super) const INSTANT: Self = Self { number: 0, copies: [Some(Duration::ZERO), None] };
+}
+
 impl Link {
     pub(super) fn new(seed: u64, name: &str) -> Self {
         let name = name.bytes().fold(7, |hash, b| mix(hash ^ u64::from(b)));

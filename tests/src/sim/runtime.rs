@@ -37,11 +37,17 @@ impl SimRuntime {
 pub(super) struct Host {
     pub(super) name: String,
     pub(super) net: Arc<Net>,
+    /// Takes the turns of drivers in another legal order.
+    pub(super) shuffle: Option<u64>,
 }
 
 impl RuntimeFactory for Host {
     fn runtime(&self) -> Arc<dyn Runtime> {
-        Arc::new(SimRuntime::new(self.net.clone(), &self.name))
+        let net = self.net.clone();
+        Arc::new(match self.shuffle {
+            Some(seed) => SimRuntime::shuffled(net, &self.name, seed),
+            None => SimRuntime::new(net, &self.name),
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use super::runtime::Host;
 pub struct World {
     seed: u64,
     net: Arc<Net>,
+    shuffled: bool,
 }
 
 /// What a scenario leaves.
@@ -48,6 +49,12 @@ impl World {
         &self.net
     }
 
+    /// The same world, in which drivers take what is ready in another legal order, by seed: finds faults that the
+    /// ordinary order hides, as exactly.
+    pub fn shuffled(&self) -> Self {
+        Self { shuffled: true, ..self.clone() }
+    }
+
     /// A media engine on `host`, which needs no further set-up.
     pub fn engine(&self, host: &str) -> WebRtcEngine {
         self.engine_builder(host).build()
@@ -55,7 +62,8 @@ impl World {
 
     /// The same, to be set up further.
     pub fn engine_builder(&self, host: &str) -> WebRtcEngineBuilder {
-        let runtimes = Host { name: host.to_owned(), net: self.net.clone() };
+        let shuffle = self.shuffled.then(|| self.random(host));
+        let runtimes = Host { name: host.to_owned(), net: self.net.clone(), shuffle };
         WebRtcEngine::builder()
             .runtimes(Arc::new(runtimes))
             .bind(vec![([127, 0, 0, 1], 0).into()])
@@ -106,7 +114,7 @@ pub fn run_with_limit<T, F: Future<Output = T>>(
         tokio::time::advance(AHEAD).await;
         let start = Instant::now();
         let net = Net::new(seed);
-        let world = World { seed, net: net.clone() };
+        let world = World { seed, net: net.clone(), shuffled: false };
         let Ok(output) = timeout(limit, scenario(world)).await else {
             panic!("seed {seed}: not over after {limit:?} of virtual time\n{}", tail(&net.take_log()));
         };

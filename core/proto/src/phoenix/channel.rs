@@ -10,7 +10,6 @@
 //!     +--- socket lost (from any state)          +--> Leaving --> gone, or Parted if joined again meanwhile
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,7 +20,9 @@ use super::frame::Tag;
 use super::io::{Broadcast, Event, PushFailure, PushId};
 use super::join::JoinConfig;
 use super::presence::Presence;
+use super::pushes::{Pushes, REPLY_WAIT};
 use super::refusal::{JoinRefusal, SystemNote};
+use super::rest;
 use super::topic::Topic;
 use super::wire::Wire;
 use crate::Timestamp;
@@ -32,9 +33,8 @@ pub(super) struct Channel {
     config: JoinConfig,
     state: State,
     backoff: Backoff,
-    pushes: BTreeMap<u64, Pending>,
+    pushes: Pushes,
     presence: Presence,
-    presence_calls: VecDeque<Timestamp>,
     /// The last thing the server said, for the close that may follow.
     note: Option<SystemNote>,
     /// The server refused the replay: joins go without it.
@@ -50,12 +50,6 @@ enum State {
     Joining { join_ref: u64, until: Timestamp },
     Joined { join_ref: u64, since: Timestamp },
     Leaving { leave_ref: u64, until: Timestamp, again: Option<JoinConfig> },
-}
-
-#[derive(Debug)]
-struct Pending {
-    push: PushId,
-    until: Timestamp,
 }
 
 /// The socket's token as the channels see it.
@@ -80,9 +74,8 @@ impl Channel {
             config,
             state: State::Parted,
             backoff: Backoff::default(),
-            pushes: BTreeMap::new(),
+            pushes: Pushes::default(),
             presence: Presence::default(),
-            presence_calls: VecDeque::new(),
             note: None,
             replay_refused: false,
             token_seen: 0,
@@ -120,7 +113,7 @@ impl Channel {
                 let (join_ref, leave_ref) = (*join_ref, wire.next_ref());
                 wire.send(Some(join_ref), leave_ref, self.topic.wire(), "phx_leave", &json!({}));
                 self.state = State::Leaving { leave_ref, until: now + REPLY_WAIT, again: None };
-                self.fail_pushes(wire);
+                self.pushes.fail_all(wire);
                 Aftermath::Nothing
             }
             State::Leaving { again, .. } => {
@@ -154,22 +147,14 @@ impl Channel {
             State::Joining { until, .. } | State::Leaving { until, .. } => until,
             State::Parted | State::Resting { .. } | State::Joined { .. } => Timestamp::NEVER,
         };
-        self.pushes.values().map(|pending| pending.until).fold(state, Timestamp::min)
+        state.min(self.pushes.deadline())
     }
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp, wire: &mut Wire) -> Aftermath {
-        let late: Vec<u64> = self
-            .pushes
-            .iter()
-            .filter(|(_, pending)| pending.until <= now)
-            .map(|(&number, _)| number)
-            .collect();
-        for pending in late.into_iter().filter_map(|number| self.pushes.remove(&number)) {
-            wire.event(Event::PushFailed { push: pending.push, why: PushFailure::Timeout });
-        }
+        self.pushes.handle_timeout(now, wire);
         match self.state {
             State::Joining { until, .. } if until <= now => {
-                let wait = self.backoff_wait(wire);
+                let wait = self.backoff.next(&mut wire.dice);
                 let retry_in = self.rest(now, wait);
                 wire.event(Event::Refused { topic: self.topic.clone(), why: None, retry_in });
                 Aftermath::Nothing
@@ -185,9 +170,9 @@ impl Channel {
 
     /// The websocket is gone.
     pub(super) fn handle_socket_lost(&mut self, now: Timestamp, wire: &mut Wire) -> Aftermath {
-        self.fail_pushes(wire);
+        self.pushes.fail_all(wire);
         self.note = None;
-        self.presence_calls.clear();
+        self.pushes.forget_presence();
         match &self.state {
             State::Leaving { .. } => return self.left(wire),
             // Whoever was refused a moment ago does not get around the wait by a new socket.
@@ -210,13 +195,13 @@ impl Channel {
         let State::Joined { join_ref, .. } = self.state else {
             return wire.event(Event::PushFailed { push, why: PushFailure::NotJoined });
         };
-        if self.pushes.len() >= MAX_PENDING {
+        if self.pushes.is_full() {
             return wire.event(Event::PushFailed { push, why: PushFailure::Full });
         }
         let reference = wire.next_ref();
         match wire.send_broadcast(join_ref, reference, &self.topic, event, payload) {
             Ok(()) if self.config.ack => {
-                self.pushes.insert(reference, Pending { push, until: now + REPLY_WAIT });
+                self.pushes.insert(now, reference, push);
             }
             Ok(()) => {}
             Err(why) => wire.event(Event::PushFailed { push, why }),
@@ -227,19 +212,17 @@ impl Channel {
         let State::Joined { join_ref, .. } = self.state else {
             return wire.event(Event::PushFailed { push, why: PushFailure::NotJoined });
         };
-        self.presence_calls.retain(|&at| now.since(at) < PRESENCE_WINDOW);
-        if self.presence_calls.len() >= PRESENCE_CALLS {
-            return wire.event(Event::PushFailed { push, why: PushFailure::RateLimited });
-        }
         let payload = match meta.map(serde_json::from_str::<Value>) {
             None => json!({"type": "presence", "event": "untrack"}),
             Some(Ok(meta)) => json!({"type": "presence", "event": "track", "payload": meta}),
             Some(Err(_)) => return wire.event(Event::PushFailed { push, why: PushFailure::Malformed }),
         };
+        if !self.pushes.admit_presence(now) {
+            return wire.event(Event::PushFailed { push, why: PushFailure::RateLimited });
+        }
         let reference = wire.next_ref();
         wire.send(Some(join_ref), reference, self.topic.wire(), "presence", &payload);
-        self.presence_calls.push_back(now);
-        self.pushes.insert(reference, Pending { push, until: now + REPLY_WAIT });
+        self.pushes.insert(now, reference, push);
     }
 
     /// A frame for this channel.
@@ -331,20 +314,8 @@ impl Channel {
             }
             Err(refusal) => refusal,
         };
-        let wait = match refusal {
-            JoinRefusal::ReplayRefused => {
-                self.replay_refused = true;
-                Duration::ZERO
-            }
-            JoinRefusal::Unauthorized
-            | JoinRefusal::PrivateOnly
-            | JoinRefusal::ProjectGone
-            | JoinRefusal::TopicRefused => wire.dice.spread(HOPELESS_REST),
-            JoinRefusal::RateLimited => self.backoff_wait(wire).max(wire.dice.spread(CROWDED_REST)),
-            JoinRefusal::TokenRefused | JoinRefusal::NotReady | JoinRefusal::Other { .. } => {
-                self.backoff_wait(wire)
-            }
-        };
+        self.replay_refused |= refusal == JoinRefusal::ReplayRefused;
+        let wait = rest::after_refusal(&refusal, &mut self.backoff, &mut wire.dice);
         let aftermath = match refusal {
             JoinRefusal::TokenRefused => Aftermath::TokenRefused,
             JoinRefusal::Unauthorized
@@ -369,7 +340,7 @@ impl Channel {
         reply: Reply,
     ) -> Aftermath {
         let Tag::Number(number) = reference else { return Aftermath::Nothing };
-        let Some(Pending { push, .. }) = self.pushes.remove(&number) else { return Aftermath::Nothing };
+        let Some(push) = self.pushes.take(number) else { return Aftermath::Nothing };
         let why = match reply {
             Reply::Ok => {
                 wire.event(Event::Pushed(push));
@@ -397,19 +368,14 @@ impl Channel {
     /// The server ended the channel. Both official clients take `phx_close` as final; a phone wants its inbox back.
     fn parted(&mut self, now: Timestamp, wire: &mut Wire) -> Aftermath {
         let note = self.note.take();
-        let wait = match self.state {
-            _ if note == Some(SystemNote::NoLongerAllowed) => wire.dice.spread(HOPELESS_REST),
-            State::Joined { since, .. } if now.since(since) >= STEADY => {
-                self.backoff.reset();
-                wire.dice.spread(QUICK_REST)
+        let lived = match self.state {
+            State::Joined { since, .. } => now.since(since),
+            State::Parted | State::Resting { .. } | State::Joining { .. } | State::Leaving { .. } => {
+                Duration::ZERO
             }
-            State::Parted
-            | State::Resting { .. }
-            | State::Joining { .. }
-            | State::Joined { .. }
-            | State::Leaving { .. } => self.backoff_wait(wire),
         };
-        self.fail_pushes(wire);
+        let wait = rest::after_parting(note.as_ref(), lived, &mut self.backoff, &mut wire.dice);
+        self.pushes.fail_all(wire);
         let retry_in = self.rest(now, wait);
         let refused = note == Some(SystemNote::TokenRefused);
         wire.event(Event::Parted { topic: self.topic.clone(), note, retry_in });
@@ -427,32 +393,7 @@ impl Channel {
         self.state = State::Resting { until: now + wait };
         wait
     }
-
-    fn backoff_wait(&mut self, wire: &mut Wire) -> Duration {
-        self.backoff.next(&mut wire.dice)
-    }
-
-    fn fail_pushes(&mut self, wire: &mut Wire) {
-        for pending in std::mem::take(&mut self.pushes).into_values() {
-            wire.event(Event::PushFailed { push: pending.push, why: PushFailure::NotJoined });
-        }
-    }
 }
 
 /// The longest wait for a join's reply: with its database down the server takes up to 22 s to refuse.
 pub(super) const JOIN_WAIT: Duration = Duration::from_secs(25);
-/// The longest wait for another reply: a refused join of another channel delays it by 5 s.
-const REPLY_WAIT: Duration = Duration::from_secs(10);
-/// A channel that lived this long was fine: the next try starts from the front of the schedule.
-const STEADY: Duration = Duration::from_secs(10);
-/// After the end of a steady channel: the server takes a rejoin at once, but not from everybody at once.
-const QUICK_REST: Duration = Duration::from_millis(200);
-/// Somebody has to change something first; each such join stalls the whole socket for 5 s.
-const HOPELESS_REST: Duration = Duration::from_secs(30);
-/// The server counts joins by the second and messages by the minute.
-const CROWDED_REST: Duration = Duration::from_secs(10);
-/// Pushes that wait for a reply, per channel.
-const MAX_PENDING: usize = 256;
-/// Presence calls of a client per window; one more and the server closes the channel.
-const PRESENCE_CALLS: usize = 5;
-const PRESENCE_WINDOW: Duration = Duration::from_secs(30);

@@ -85,8 +85,9 @@ impl Socket {
 
     /// Takes one input; then drain [`Socket::poll_output`]. Never fails, whatever the bytes.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) {
-        let was_joining = self.is_joining();
         self.handle_timeouts(now);
+        let was_joining = self.is_joining();
+        let heard = matches!(input, Input::Received(_));
         match input {
             Input::Open => {
                 if let Link::Idle = self.link {
@@ -121,9 +122,10 @@ impl Socket {
             Input::Resumed => self.handle_resumed(now),
             Input::Tick => {}
         }
-        if was_joining && !self.is_joining() {
+        if heard && was_joining && !self.is_joining() {
             self.excuse_heartbeat(now);
         }
+        self.handle_link_timeout(now);
         self.settle(now);
     }
 
@@ -133,6 +135,11 @@ impl Socket {
     }
 
     fn handle_timeouts(&mut self, now: Timestamp) {
+        self.each_channel(|channel, wire| channel.handle_timeout(now, wire));
+        self.handle_link_timeout(now);
+    }
+
+    fn handle_link_timeout(&mut self, now: Timestamp) {
         match self.link {
             Link::Waiting { until } if until <= now => self.connect(),
             Link::Open { heartbeat: Heartbeat::Due { at }, .. } if at <= now => {
@@ -144,7 +151,6 @@ impl Socket {
             }
             Link::Idle | Link::Waiting { .. } | Link::Connecting | Link::Open { .. } => {}
         }
-        self.each_channel(|channel, wire| channel.handle_timeout(now, wire));
     }
 
     fn connect(&mut self) {
@@ -291,7 +297,7 @@ impl Socket {
         self.channels.values().any(Channel::is_joining)
     }
 
-    /// A join is over that held up the heartbeat's reply: its ordinary wait starts now.
+    /// The reply to a join came that held up the heartbeat's: its ordinary wait starts now.
     fn excuse_heartbeat(&mut self, now: Timestamp) {
         if let Link::Open { heartbeat: Heartbeat::Sent { at, .. }, .. } = &mut self.link {
             *at = now;

@@ -43,6 +43,15 @@ fn generate() -> Option<RTCCertificate> {
     made.inspect_err(|error| tracing::error!(error, "no certificate could be made")).ok()
 }
 
+/// SHA-256 of the certificate (RFC 8122); `None` if it cannot be computed.
+pub(super) fn fingerprint(certificate: &RTCCertificate) -> Option<[u8; 32]> {
+    let provider = crypto::default_provider().ok()?;
+    let fingerprints = certificate.get_fingerprints(provider.crypto()).ok()?;
+    let text = &fingerprints.iter().find(|fingerprint| fingerprint.algorithm == "sha-256")?.value;
+    let bytes: Option<Vec<u8>> = text.split(':').map(|pair| u8::from_str_radix(pair, 16).ok()).collect();
+    bytes?.try_into().ok()
+}
+
 /// A rebuild comes within the life of its call; more calls than this never live at a time.
 const MOST_CALLS: usize = 64;
 
@@ -58,5 +67,14 @@ mod tests {
         assert!(certificates.get(b).unwrap() != first);
         assert!(certificates.get(a).unwrap() == first);
         assert_eq!(certificates.known.len(), 2);
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_one_of_the_description() {
+        let certificate = generate().unwrap();
+        let provider = crypto::default_provider().unwrap();
+        let text = certificate.get_fingerprints(provider.crypto()).unwrap()[0].value.to_lowercase();
+        let ours: Vec<String> = fingerprint(&certificate).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(ours.join(":"), text);
     }
 }

@@ -22,6 +22,7 @@ use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
 use super::alarm::Alarm;
 use super::candidates::outgoing_candidate;
+use super::certificates;
 use super::config::Setup;
 use super::negotiation::Negotiation;
 use super::peer::{Peer, PeerOptions};
@@ -29,8 +30,7 @@ use super::runtime::Notice;
 use super::servers::ServerList;
 use super::signals::{SIGNAL_PLACES, Signal};
 use super::sound::{Packetizer, Reception};
-use super::stats::{self, PairReport};
-use crate::media::link::{EncodedFrame, EngineLink, sound_link};
+use crate::media::link::{EngineLink, sound_link};
 use crate::media::{ConnStats, EngineEvent, SelectedPath};
 use crate::proto::session::{LocalCandidate, MediaCommand, MediaEvent, MediaFailure, PathState};
 use crate::proto::{ConnId, ConnectFailure};
@@ -60,34 +60,34 @@ pub(super) struct Randoms {
 
 /// One connection.
 pub(super) struct Connection {
-    id: ConnId,
+    pub(super) id: ConnId,
     common: Arc<Common>,
     inlets: Inlets,
     signals: mpsc::Receiver<Signal>,
-    link: EngineLink,
+    pub(super) link: EngineLink,
     pub(super) peer: Peer,
     pub(super) negotiation: Negotiation,
     relay_only: bool,
     /// The engine does not know of `relay_only` yet.
     pub(super) policy_changed: bool,
-    remote: Option<Arc<dyn TrackRemote>>,
-    packetizer: Packetizer,
-    reception: Reception,
-    state: Progress,
-    alarm: Alarm,
-    path: Option<SelectedPath>,
-    remote_loss: f32,
+    pub(super) remote: Option<Arc<dyn TrackRemote>>,
+    pub(super) packetizer: Packetizer,
+    pub(super) reception: Reception,
+    pub(super) state: Progress,
+    pub(super) alarm: Alarm,
+    pub(super) path: Option<SelectedPath>,
+    pub(super) remote_loss: f32,
 }
 
 /// How far the connection has come.
 #[derive(Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// ICE has a pair that answers, or did two seconds ago: packets may be written.
-    writable: bool,
-    secured: bool,
-    arrived: bool,
+    pub(super) writable: bool,
+    pub(super) secured: bool,
+    pub(super) arrived: bool,
     /// `Missing` was reported.
-    missing: bool,
+    pub(super) missing: bool,
     /// Candidates of ours in this generation.
     candidates: u32,
     relay_candidates: u32,
@@ -130,12 +130,15 @@ impl Connection {
         };
         let relay_configured = options.servers.relay;
         let relay_only = options.relay_only;
+        let fingerprint = certificates::fingerprint(&options.certificate);
         let (signals_tx, signals) = mpsc::channel(SIGNAL_PLACES);
         // Not to be dropped half-way: the driver task would be left.
         let peer = match Peer::build(&common.setup, &common.mdns_works, options, &signals_tx).await {
             Ok(peer) => peer,
             Err(error) => {
-                tracing::error!(conn = id.0, %error, "no connection could be built");
+                tracing::error!(conn = id.0, "no connection could be built");
+                // It may name an address.
+                tracing::debug!(conn = id.0, %error, "no connection could be built");
                 let failed = EngineEvent::Session(MediaEvent::Failed(MediaFailure::Engine));
                 emit(&common.events, &inlets.closing, id, failed).await;
                 return None;
@@ -143,6 +146,11 @@ impl Connection {
         };
         let (sound, link) = sound_link();
         emit(&common.events, &inlets.closing, id, EngineEvent::Sound(sound)).await;
+        let opened = match fingerprint {
+            Some(fingerprint) => MediaEvent::Opened { fingerprint },
+            None => MediaEvent::Failed(MediaFailure::Engine),
+        };
+        emit(&common.events, &inlets.closing, id, EngineEvent::Session(opened)).await;
         tracing::info!(conn = id.0, relay_only, "connection opened");
         Some(Self {
             id,
@@ -195,7 +203,7 @@ impl Connection {
         self.emit(EngineEvent::Session(event)).await;
     }
 
-    async fn emit(&mut self, event: EngineEvent) {
+    pub(super) async fn emit(&mut self, event: EngineEvent) {
         emit(&self.common.events, &self.inlets.closing, self.id, event).await;
     }
 
@@ -236,6 +244,22 @@ impl Connection {
         tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
         let mid = self.negotiation.mid.clone();
         self.report(MediaEvent::Candidate(LocalCandidate { candidate, mid })).await;
+    }
+
+    /// Waits until the first candidates of this round are known, a moment at most, so that they travel with the
+    /// description instead of 50 ms after it.
+    pub(super) async fn gather_first(&mut self) {
+        let until = Instant::now() + FIRST_CANDIDATES;
+        let before = self.state.candidates;
+        while self.state.candidates == before {
+            match tokio::time::timeout_at(until, self.signals.recv()).await {
+                Ok(Some(signal)) => self.handle_signal(signal).await,
+                Ok(None) | Err(_) => return,
+            }
+        }
+        while let Ok(signal) = self.signals.try_recv() {
+            self.handle_signal(signal).await;
+        }
     }
 
     async fn handle_gathered(&mut self) {
@@ -280,70 +304,6 @@ impl Connection {
         };
         tracing::warn!(conn = self.id.0, ?why, "no path to the peer");
         self.report(MediaEvent::Path(PathState::Failed(why))).await;
-    }
-
-    async fn handle_remote(&mut self, event: Option<TrackRemoteEvent>) {
-        match event {
-            Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
-                let now = Instant::now();
-                let opus = self.negotiation.payload_type == Some(packet.header.payload_type);
-                let frame = self.reception.frame(now, packet);
-                // A full ring means that nobody plays: the newest frame is dropped.
-                if opus && self.link.incoming.push(frame).is_err() {
-                    self.reception.dropped += 1;
-                }
-                self.handle_sign_of_life().await;
-                if !self.state.arrived {
-                    self.state.arrived = true;
-                    tracing::info!(conn = self.id.0, "first media arrived");
-                    self.report(MediaEvent::Arrived).await;
-                }
-            }
-            Some(TrackRemoteEvent::OnRtcpPacket(packets)) => {
-                self.handle_reports(&packets);
-                self.handle_sign_of_life().await;
-            }
-            Some(_) => {}
-            None => self.remote = None,
-        }
-    }
-
-    async fn handle_sign_of_life(&mut self) {
-        self.alarm.heard(Instant::now());
-        if self.state.missing {
-            self.state.missing = false;
-            tracing::info!(conn = self.id.0, "media is back");
-            self.report(MediaEvent::Back).await;
-        }
-    }
-
-    /// Keeps what the peer says of the loss of our packets.
-    fn handle_reports(&mut self, packets: &[Box<dyn rtc::rtcp::Packet>]) {
-        use rtc::rtcp::{receiver_report::ReceiverReport, sender_report::SenderReport};
-        for packet in packets {
-            let any = packet.as_any();
-            let reports = match (any.downcast_ref::<ReceiverReport>(), any.downcast_ref::<SenderReport>()) {
-                (Some(report), _) => &report.reports,
-                (None, Some(report)) => &report.reports,
-                (None, None) => continue,
-            };
-            if let Some(ours) = reports.iter().find(|report| report.ssrc == self.peer.ssrc) {
-                self.remote_loss = f32::from(ours.fraction_lost) / 256.0;
-            }
-        }
-    }
-
-    async fn send(&mut self, frame: EncodedFrame) {
-        let payload_type =
-            self.negotiation.payload_type.filter(|_| self.state.secured && self.state.writable);
-        let Some(payload_type) = payload_type else {
-            self.packetizer.skip(&frame);
-            return;
-        };
-        let packet = self.packetizer.packet(frame, payload_type);
-        if let Err(error) = self.peer.track.write_rtp(packet).await {
-            tracing::debug!(conn = self.id.0, %error, "a packet could not be written");
-        }
     }
 
     async fn handle_command(&mut self, command: MediaCommand) {
@@ -399,44 +359,9 @@ impl Connection {
         let servers = self.common.servers.get(PATIENCE).await;
         self.state.relay_configured = servers.relay;
         if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
-            tracing::warn!(conn = self.id.0, %error, "the ICE servers stay as they were");
-        }
-    }
-
-    async fn handle_alarm(&mut self) {
-        let due = self.alarm.take_due(Instant::now());
-        if due.path {
-            self.look_at_path().await;
-        }
-        if due.silence && self.state.arrived && !self.state.missing {
-            self.state.missing = true;
-            tracing::info!(conn = self.id.0, "media is missing");
-            self.report(MediaEvent::Missing).await;
-        }
-    }
-
-    async fn look_at_path(&mut self) {
-        self.alarm.look_at_path_in(PATH_LOOK);
-        let PairReport { path, .. } = stats::pair(&*self.peer.pc).await;
-        if let Some(path) = path.filter(|path| self.path != Some(*path)) {
-            self.path = Some(path);
-            tracing::info!(conn = self.id.0, local = ?path.local, remote = ?path.remote, "selected pair");
-            self.emit(EngineEvent::PathChanged(path)).await;
-        }
-    }
-
-    async fn stats(&mut self) -> ConnStats {
-        let PairReport { path, round_trip } = stats::pair(&*self.peer.pc).await;
-        ConnStats {
-            packets_sent: self.packetizer.packets,
-            bytes_sent: self.packetizer.bytes,
-            packets_received: self.reception.packets,
-            bytes_received: self.reception.bytes,
-            packets_lost: self.reception.lost(),
-            remote_loss: self.remote_loss,
-            jitter: self.reception.jitter(),
-            round_trip,
-            path,
+            tracing::warn!(conn = self.id.0, "the ICE servers stay as they were");
+            // It may quote a URL.
+            tracing::debug!(conn = self.id.0, %error, "the ICE servers stay as they were");
         }
     }
 }
@@ -468,5 +393,5 @@ async fn emit(
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Without a list a connection that may only use relays has no chance.
 const PATIENCE_RELAY: Duration = Duration::from_secs(5);
-/// The engine does not report another pair; a person hears a changed path sooner than they look at its name.
-const PATH_LOOK: Duration = Duration::from_secs(2);
+/// Host candidates are known within a millisecond or two; nothing waits longer for them, relay-only calls included.
+const FIRST_CANDIDATES: Duration = Duration::from_millis(10);

@@ -7,6 +7,7 @@
 //!       |                                                |
 //!   connection   one task each: commands in order, watches silence and the path
 //!    |-- negotiation   offers, answers, remote candidates
+//!    |-- traffic       frames and packets, silence, the path
 //!    |-- sound         RTP numbers, loss and jitter
 //!    |-- signals       the engine's callbacks
 //!   peer         builds the PeerConnection: codec, settings, certificate
@@ -36,11 +37,13 @@ mod connection;
 mod engine;
 mod negotiation;
 mod peer;
+#[doc(hidden)]
 pub mod runtime;
 mod servers;
 mod signals;
 mod sound;
 mod stats;
+mod traffic;
 
 pub use config::WebRtcEngineBuilder;
 pub use engine::WebRtcEngine;

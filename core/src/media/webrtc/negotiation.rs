@@ -40,7 +40,10 @@ impl Connection {
             self.negotiation.early.clear();
         }
         match self.make_offer(ice_restart).await {
-            Ok(sdp) => self.report(MediaEvent::OfferReady { round, sdp }).await,
+            Ok(sdp) => {
+                self.gather_first().await;
+                self.report(MediaEvent::OfferReady { round, sdp }).await;
+            }
             Err(error) => self.fail(MediaFailure::Engine, &error).await,
         }
     }
@@ -78,7 +81,10 @@ impl Connection {
         }
         self.negotiation.payload_type = Some(payload_type);
         match self.make_answer().await {
-            Ok(sdp) => self.report(MediaEvent::AnswerReady { round, sdp }).await,
+            Ok(sdp) => {
+                self.gather_first().await;
+                self.report(MediaEvent::AnswerReady { round, sdp }).await;
+            }
             Err(error) => return self.fail(MediaFailure::Engine, &error).await,
         }
         self.handle_remote_known().await;
@@ -138,7 +144,9 @@ impl Connection {
     }
 
     async fn fail(&mut self, failure: MediaFailure, error: &Error) {
-        tracing::warn!(?failure, %error, "the negotiation failed");
+        tracing::warn!(conn = self.id.0, ?failure, "the negotiation failed");
+        // It may quote the description.
+        tracing::debug!(conn = self.id.0, %error, "the negotiation failed");
         self.report(MediaEvent::Failed(failure)).await;
     }
 }

@@ -54,7 +54,8 @@ impl Peer {
             match Self::build_with(setup, &options, MulticastDnsMode::QueryOnly, signals).await {
                 Ok(peer) => return Ok(peer),
                 Err(error) => {
-                    tracing::warn!(%error, "building without mDNS: names of browsers will not resolve");
+                    tracing::warn!("building without mDNS: names of browsers will not resolve");
+                    tracing::debug!(%error, "building without mDNS");
                     mdns_works.store(false, Ordering::Relaxed);
                 }
             }

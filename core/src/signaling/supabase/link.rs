@@ -168,21 +168,21 @@ async fn connect(endpoint: &Endpoint, url: String, tls: Arc<ClientConfig>) -> Re
 }
 
 fn lost_opening(error: &tungstenite::Error) -> Lost {
-    match error {
-        tungstenite::Error::Http(response) => Lost::Refused(response.status().as_u16()),
-        tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => Lost::Timeout,
-        // A refused certificate comes as InvalidData.
-        tungstenite::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => Lost::Unreachable,
-        _ => Lost::NotRealtime,
+    if let tungstenite::Error::Http(response) = error {
+        return Lost::Refused(response.status().as_u16());
     }
+    let tungstenite::Error::Io(error) = error else { return Lost::NotRealtime };
+    if error.kind() == io::ErrorKind::TimedOut {
+        return Lost::Timeout;
+    }
+    // A certificate that is refused comes as InvalidData.
+    if error.kind() == io::ErrorKind::InvalidData { Lost::NotRealtime } else { Lost::Unreachable }
 }
 
 fn lost_open(error: &tungstenite::Error) -> Lost {
     tracing::debug!(%error, "the websocket broke");
-    match error {
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => Lost::Closed(None),
-        _ => Lost::Broken,
-    }
+    let closed = matches!(error, tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed);
+    if closed { Lost::Closed(None) } else { Lost::Broken }
 }
 
 /// Name, TCP, TLS and the upgrade together. The server delays its refusals by 2 s.

@@ -35,6 +35,7 @@ mod feed;
 mod lanes;
 mod link;
 mod pump;
+mod reasons;
 mod rest;
 mod tls;
 
@@ -50,7 +51,7 @@ use self::pump::{Pump, PumpConfig, Way};
 use self::rest::Rest;
 use super::{Outgoing, RefusedWhy, Signaling, SignalingEvent, Token};
 use crate::BoxFuture;
-use crate::clock::{Clock, TokioClock};
+use crate::clock::{Clock, BootClock};
 use crate::proto::UserId;
 use crate::proto::phoenix::{Access, JoinConfig, Serializer, Socket, Topic};
 
@@ -179,7 +180,7 @@ impl SupabaseBuilder {
             machine: Socket::new(self.serializer, seed),
             feed: TokenFeed::new(self.token),
             way,
-            clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::new())),
+            clock: self.clock.unwrap_or_else(|| Arc::new(BootClock::new())),
             events: events.clone(),
             commands: commands_rx,
             stop: stop_rx,

@@ -13,12 +13,10 @@ use super::events::Events;
 use super::feed::{TokenFeed, TokenNews};
 use super::lanes::{Lanes, Route, Waiting};
 use super::link::{Link, LinkEvent};
+use super::reasons::{why_lost, why_parted, why_refused, why_unpushed};
 use super::rest::{Post, Posted, Rest};
 use crate::clock::Clock;
-use crate::proto::phoenix::{
-    Broadcast, Event, Input, JoinConfig, JoinRefusal, Lost, Output, Payload, PushFailure, PushId, Socket,
-    SystemNote, Topic,
-};
+use crate::proto::phoenix::{Broadcast, Event, Input, JoinConfig, Output, Payload, PushId, Socket, Topic};
 use crate::proto::{MessageId, Timestamp};
 use crate::signaling::{OfflineWhy, Outgoing, RefusedWhy, SignalingEvent, SignalingHealth};
 
@@ -356,55 +354,6 @@ impl Way {
             Way::Lanes(_) => std::future::pending().await,
             Way::Post(rest) => rest.next().await,
         }
-    }
-}
-
-fn why_lost(lost: Lost) -> OfflineWhy {
-    match lost {
-        Lost::Unreachable => OfflineWhy::Unreachable,
-        Lost::Timeout | Lost::Silent => OfflineWhy::Timeout,
-        Lost::NotRealtime => OfflineWhy::WrongUrl,
-        Lost::Refused(401) => OfflineWhy::KeyRefused,
-        Lost::Refused(429) => OfflineWhy::RateLimited,
-        Lost::Refused(500..=599) => OfflineWhy::Unreachable,
-        Lost::Refused(_) => OfflineWhy::WrongUrl,
-        Lost::Closed(_) | Lost::Broken => OfflineWhy::ConnectionLost,
-    }
-}
-
-fn why_refused(refusal: &JoinRefusal) -> OfflineWhy {
-    match refusal {
-        JoinRefusal::Unauthorized | JoinRefusal::PrivateOnly | JoinRefusal::TopicRefused => {
-            OfflineWhy::NotAllowed
-        }
-        JoinRefusal::TokenRefused => OfflineWhy::TokenRefused,
-        JoinRefusal::RateLimited => OfflineWhy::RateLimited,
-        JoinRefusal::ProjectGone => OfflineWhy::WrongUrl,
-        JoinRefusal::NotReady | JoinRefusal::ReplayRefused | JoinRefusal::Other { .. } => {
-            OfflineWhy::Unreachable
-        }
-    }
-}
-
-fn why_parted(note: Option<&SystemNote>) -> OfflineWhy {
-    match note {
-        Some(SystemNote::TokenRefused) => OfflineWhy::TokenRefused,
-        Some(SystemNote::RateLimited | SystemNote::PresenceRefused) => OfflineWhy::RateLimited,
-        Some(SystemNote::NoLongerAllowed) => OfflineWhy::NotAllowed,
-        Some(SystemNote::Disconnected | SystemNote::ReplicationReady | SystemNote::Other { .. }) | None => {
-            OfflineWhy::ConnectionLost
-        }
-    }
-}
-
-/// `None`: lost on the way, which the port does not report.
-fn why_unpushed(failure: PushFailure) -> Option<RefusedWhy> {
-    match failure {
-        PushFailure::NotJoined | PushFailure::Timeout => None,
-        PushFailure::TooLarge | PushFailure::Malformed => Some(RefusedWhy::TooLarge),
-        PushFailure::RateLimited => Some(RefusedWhy::RateLimited),
-        PushFailure::Full => Some(RefusedWhy::Unavailable),
-        PushFailure::Refused => Some(RefusedWhy::NotAllowed),
     }
 }
 

@@ -7,7 +7,9 @@
 //! address is shown to the engine as coming from the stand-in. So a late server's candidates join whenever its name
 //! resolves, without another gathering, and a name that never resolves costs its own candidates only.
 //!
-//! A name keeps its stand-in as long as the connection lives, since a gatherer tells servers apart by address.
+//! A name keeps its stand-in as long as the connection lives, since a gatherer tells servers apart by address. It has
+//! one of each family; if the name turns out to have no address of a family, requests to that one are never sent, and
+//! gathering ends only when their transactions time out. Nothing waits for that end.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,0 +1,10 @@
+//! The hub, frame by frame, against what the real server was measured to do. Every wait is bounded.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod broadcasts;
+mod client;
+mod connections;
+mod joins;
+mod presences;
+mod rest;
+mod tokens;
