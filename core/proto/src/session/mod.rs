@@ -310,8 +310,7 @@ impl Session {
 
     /// The next time at which something is due.
     pub(crate) fn deadline(&self) -> Timestamp {
-        let batch = if self.stage == SessionStage::FirstDescription { None } else { self.conn.batch };
-        [batch, self.peer_closed, self.pace.restart_due(), self.pace.rung_due()]
+        [self.batch_due(), self.peer_closed, self.pace.restart_due(), self.pace.rung_due()]
             .into_iter()
             .flatten()
             .min()
@@ -321,7 +320,7 @@ impl Session {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, env: &mut SessionEnv) {
         let now = env.now;
-        if self.stage != SessionStage::FirstDescription && self.conn.batch.is_some_and(|at| at <= now) {
+        if self.batch_due().is_some_and(|at| at <= now) {
             self.send_candidates();
         }
         if self.peer_closed.is_some_and(|at| at <= now) {
@@ -337,6 +336,14 @@ impl Session {
         self.tell(MediaCommand::Close);
         if let Some(conn) = self.retiring.take() {
             self.steps.push_back(Step::Media(conn, MediaCommand::Close));
+        }
+    }
+
+    /// When new candidates leave; those of a description that is being made leave with it.
+    fn batch_due(&self) -> Option<Timestamp> {
+        match self.conn.exchange {
+            Exchange::Creating { .. } | Exchange::Taking { .. } => None,
+            Exchange::Idle | Exchange::Offered { .. } | Exchange::Answered => self.conn.batch,
         }
     }
 

@@ -30,6 +30,9 @@ impl Session {
     pub(super) fn create_offer(&mut self, ice_restart: bool) {
         self.conn.round = self.conn.round.saturating_add(1);
         self.conn.exchange = Exchange::Creating { ice_restart };
+        if ice_restart {
+            self.conn.begin_generation(self.conn.round);
+        }
         self.tell(MediaCommand::CreateOffer { round: self.conn.round, ice_restart });
     }
 
@@ -39,14 +42,7 @@ impl Session {
             return;
         }
         self.conn.exchange = Exchange::Offered { ice_restart };
-        if round == 1 || ice_restart {
-            self.conn.begin_generation(round);
-        }
-        if self.stage == SessionStage::FirstDescription {
-            self.hand_out(sdp);
-        } else {
-            self.negotiate(Negotiation::Offer, Some(sdp), ice_restart);
-        }
+        self.describe(Negotiation::Offer, sdp, ice_restart);
     }
 
     pub(super) fn take_offer(&mut self, round: u32, sdp: String, ice_restart: bool) {
@@ -54,6 +50,7 @@ impl Session {
         self.conn.exchange = Exchange::Taking { ice_restart };
         self.tell(MediaCommand::TakeOffer { round, sdp });
         if ice_restart {
+            self.conn.begin_generation(round);
             self.begin_remote_generation(round);
         }
     }
@@ -64,15 +61,21 @@ impl Session {
             return;
         }
         self.conn.exchange = Exchange::Answered;
-        if ice_restart {
-            self.conn.begin_generation(round);
-        }
+        self.describe(Negotiation::Answer, sdp, ice_restart);
+        self.start_rung(now);
+    }
+
+    /// Our description is ready: it travels in `invite` or `answer` the first time, else as `negotiate`, and the
+    /// candidates that are known go right after it.
+    fn describe(&mut self, what: Negotiation, sdp: String, ice_restart: bool) {
         if self.stage == SessionStage::FirstDescription {
             self.hand_out(sdp);
         } else {
-            self.negotiate(Negotiation::Answer, Some(sdp), ice_restart);
+            self.negotiate(what, Some(sdp), ice_restart);
+            if self.conn.batch.is_some() {
+                self.send_candidates();
+            }
         }
-        self.start_rung(now);
     }
 
     /// The answer to our outstanding offer, checked.

@@ -32,6 +32,22 @@ fn candidates_ahead_of_their_description_wait_for_it() {
 }
 
 #[test]
+fn candidates_that_come_before_a_restarts_offer_go_out_right_after_it() {
+    let mut caller = open_caller();
+    caller.event(MediaEvent::Candidate(found(1)));
+    caller.wait(Duration::from_millis(50));
+    assert_eq!(caller.lists(), [(1, 1, false)]);
+    caller.session.handle_network_change(caller.env.now);
+    caller.wait(Duration::ZERO);
+    caller.event(MediaEvent::Candidate(found(2)));
+    caller.event(MediaEvent::GatheringDone);
+    caller.wait(Duration::from_secs(1));
+    assert_eq!(caller.lists(), [], "not ahead of their description");
+    caller.event(MediaEvent::OfferReady { round: 2, sdp: OFFER.to_owned() });
+    assert_eq!(caller.lists(), [(2, 1, true)]);
+}
+
+#[test]
 fn candidates_of_an_older_generation_are_acknowledged_and_dropped() {
     let mut callee = answered_callee();
     callee.negotiate(Negotiation::Offer, 1, 2);
