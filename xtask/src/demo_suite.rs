@@ -144,6 +144,8 @@ impl Run {
 fn command(options: &[&str], artifacts: &Path) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("the path of xtask")?);
     command.args(["demo", "--json", "--yes", "--artifacts"]).arg(artifacts).args(options);
+    // The suite has built them, with the whole workspace.
+    command.arg("--programs").arg(workspace::target().join("debug"));
     command.current_dir(workspace::root());
     Ok(command)
 }

@@ -1,11 +1,12 @@
 //! The table of test suites. A new suite is a new row.
 //!
-//! The order fails fast: cheap and broad first, what needs devices or release builds last.
+//! The order fails fast: cheap and broad first, what needs devices last. Every suite selects the whole workspace,
+//! because cargo builds the dependencies again for another selection of packages.
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    check, demo, demo_suite, mutants,
+    check, demo_suite, mutants,
     setup::{self, Need},
     tally::Tally,
 };
@@ -85,7 +86,7 @@ pub(crate) const SUITES: &[Suite] = &[
         budget: minutes(5),
         covers: "the Supabase adapter against the hub, over real sockets",
         needs: &[],
-        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--package=ringback-tests", "--test=supabase*"])],
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=supabase*"])],
     },
     Suite {
         name: "scenarios",
@@ -95,7 +96,7 @@ pub(crate) const SUITES: &[Suite] = &[
         steps: &[Step::Cargo(&[
             "test",
             "--no-fail-fast",
-            "--package=ringback-tests",
+            "--workspace",
             "--test=engine*",
             "--test=scenario*",
         ])],
@@ -108,9 +109,9 @@ pub(crate) const SUITES: &[Suite] = &[
         steps: &[Step::Cargo(&[
             "test",
             "--no-fail-fast",
-            "--package=ringback-tests",
+            "--workspace",
             "--test=devices*",
-            "--test=audio*",
+            "--test=audio_callbacks*",
             "--",
             "--show-output",
         ])],
@@ -127,7 +128,7 @@ pub(crate) const SUITES: &[Suite] = &[
         budget: minutes(6),
         covers: "the demo for real: good calls succeed and their figures are computed again; muted and crossed calls fail",
         needs: setup::SOUND,
-        steps: &[Step::Build(demo::BUILD), Step::Own(demo_suite::suite)],
+        steps: &[Step::Build(&["build", "--workspace", "--all-targets"]), Step::Own(demo_suite::suite)],
     },
 ];
 

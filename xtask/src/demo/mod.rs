@@ -139,7 +139,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 
 fn call(options: &Options, artifacts: &std::path::Path, story: &mut Story) -> Result<Figures> {
     let mut devices = Devices::prepare(options.devices, artifacts, options.crossed)?;
-    let programs = options.programs.clone().unwrap_or_else(|| workspace::target().join("release"));
+    let programs = options.programs.clone().unwrap_or_else(|| workspace::target().join("debug"));
     let mut stage = Stage::open(&programs, story)?;
     // The callee first: a phone that is not there cannot ring.
     for side in [Side::Driver, Side::Rider] {
@@ -154,7 +154,7 @@ fn call(options: &Options, artifacts: &std::path::Path, story: &mut Story) -> Re
 
 /// Builds the hub and the phone, showing cargo's progress only if it takes long.
 fn build() -> Result<()> {
-    eprintln!("Building the hub and the phone in release mode (minutes the first time).");
+    eprintln!("Building the hub and the phone (minutes the first time).");
     let mut cargo = workspace::cargo(BUILD);
     let deadline = Instant::now() + Duration::from_secs(30 * 60);
     let ended = process::run(cargo.stdin(Stdio::null()), deadline, |line| {
@@ -170,7 +170,6 @@ fn build() -> Result<()> {
 /// Arguments for cargo that build the hub and the phone.
 pub(crate) const BUILD: &[&str] = &[
     "build",
-    "--release",
     "--package=ringback-server",
     "--package=ringback-examples",
     "--bin=ringback-server",
