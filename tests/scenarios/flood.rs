@@ -37,7 +37,14 @@ fn a_flood_of_invites_rings_four_times_at_most_and_then_rests() {
         let to = stage.user("driver");
         tokio::time::sleep(SECOND).await;
         for number in 0..1000 {
-            let text = envelope(&format!("stranger{number}"), number, to.as_str(), "invite", number, &invite(number));
+            let text = envelope(
+                &format!("stranger{number}"),
+                number,
+                to.as_str(),
+                "invite",
+                number,
+                &invite(number),
+            );
             stage.hub().inject(&to, Some(Duration::ZERO), text);
             if number % 100 == 0 {
                 tokio::time::sleep(SECOND / 10).await;
@@ -82,7 +89,8 @@ fn forged_and_malformed_messages_change_nothing_in_a_call() {
         let from_other_device = of_call(envelope(rider_user.as_str(), 7, to.as_str(), "hangup", 1, &hang_up));
         let cancel = json!({"reason": "user"});
         let cancelled = of_call(envelope("stranger", 7, to.as_str(), "cancel", 1, &cancel));
-        let texts = [from_stranger, from_other_device, cancelled, "{".to_owned(), String::new(), "[".repeat(10_000)];
+        let texts =
+            [from_stranger, from_other_device, cancelled, "{".to_owned(), String::new(), "[".repeat(10_000)];
         for text in texts.iter().cycle().take(600) {
             stage.hub().inject(&to, Some(Duration::ZERO), text.clone());
         }

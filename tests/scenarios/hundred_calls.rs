@@ -15,7 +15,8 @@ fn a_hundred_calls_in_a_row_leave_nothing() {
         tokio::time::sleep(SECOND).await;
         let before = tasks();
         for number in 0..100 {
-            let (caller, callee) = if number % 2 == 0 { (&rider, &mut driver) } else { (&driver, &mut rider) };
+            let (caller, callee) =
+                if number % 2 == 0 { (&rider, &mut driver) } else { (&driver, &mut rider) };
             let (call, answered) = stage.talk(caller, callee).await;
             tokio::time::sleep(SECOND / 5).await;
             call.hang_up();

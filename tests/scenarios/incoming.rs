@@ -1,8 +1,8 @@
 //! An incoming call: what the callee learns, and that its microphone stays closed until it accepts.
 
+use ringback::CallOptions;
 use ringback::proto::call::{CallState, Direction};
 use ringback::proto::{By, EndReason};
-use ringback::CallOptions;
 use ringback_tests::sim;
 
 use super::stage::{SECOND, Stage, active, ended, told};
@@ -47,6 +47,7 @@ fn neither_microphone_nor_engine_of_the_callee_starts_before_accept() {
         stage.end([rider, driver]).await;
     });
     let by_driver = told(&report.log).into_iter().filter(|line| line.contains(" driver1 "));
-    let lines: Vec<_> = by_driver.filter(|line| line.contains(" engine ") || line.contains("Capture")).collect();
+    let lines: Vec<_> =
+        by_driver.filter(|line| line.contains(" engine ") || line.contains("Capture")).collect();
     assert_eq!(lines, Vec::<&str>::new());
 }

@@ -27,6 +27,7 @@ fn log(seed: u64, play: &'static str) -> String {
         world.net().mend("rider1", "driver2");
         active(&call).await;
         active(&at_tablet).await;
+        tokio::time::sleep(3 * SECOND).await;
         call.hang_up();
         ended(&at_tablet).await;
         ended(&at_phone).await;

@@ -83,7 +83,8 @@ impl Stage {
         let device = self.device_id(&host);
         let user = self.user(name);
         let said = CaptureFrom::Tone { frequency_hz: voice_hz(name) as f32, level_dbfs: -12.0 };
-        let engine = LoggedEngine { engine: self.world.engine(&host), host: host.clone(), world: self.world.clone() };
+        let engine =
+            LoggedEngine { engine: self.world.engine(&host), host: host.clone(), world: self.world.clone() };
         let mut seed = [0; 32];
         seed[..16].copy_from_slice(device.as_bytes());
         let builder = Phone::builder(Arc::new(self.hub.join(user.clone(), device)))
@@ -102,7 +103,8 @@ impl Stage {
     }
 
     fn device_id(&self, host: &str) -> DeviceId {
-        let (low, high) = (self.world.random(&format!("{host} low")), self.world.random(&format!("{host} high")));
+        let (low, high) =
+            (self.world.random(&format!("{host} low")), self.world.random(&format!("{host} high")));
         DeviceId::from_random((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
     }
 
@@ -128,7 +130,12 @@ impl Stage {
     /// Nobody has a call any more; closes every phone.
     pub(crate) async fn end(&self, actors: impl IntoIterator<Item = Actor>) {
         for actor in actors {
-            assert!(actor.phone.calls().is_empty(), "{} has calls left: {:?}", actor.host, actor.phone.calls());
+            assert!(
+                actor.phone.calls().is_empty(),
+                "{} has calls left: {:?}",
+                actor.host,
+                actor.phone.calls()
+            );
             actor.close().await;
         }
         assert_eq!(self.world.net().sockets(), 0);
