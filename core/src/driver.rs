@@ -141,6 +141,7 @@ impl Driver {
         if checked.is_ok() {
             self.input(Input::Command(command));
             self.drain();
+            self.refresh();
         }
         // A dial may have accepted a call of that user that rings here, instead of placing one.
         let led_to = dialed.and_then(|(call, to)| {
@@ -236,6 +237,15 @@ impl Driver {
             }
         }
         self.publish(Event::Call(CallEvent { call, number, kind }));
+    }
+
+    /// Mute and hold change what handles show without an event.
+    fn refresh(&self) {
+        for shown in self.shared.snapshots() {
+            if let Some(snapshot) = self.calls.snapshot(shown.call).filter(|snapshot| *snapshot != shown) {
+                self.shared.show(snapshot);
+            }
+        }
     }
 
     fn publish(&self, event: Event) {

@@ -8,7 +8,7 @@ use super::{Phone, Shared};
 use crate::audio::{AudioConfig, AudioDevices, AudioEngine};
 use crate::clock::{BootClock, Clock};
 use crate::driver::{Driver, Ports};
-use crate::entropy;
+use crate::entropy::{self, CallIds};
 use crate::error::StartError;
 use crate::media::MediaEngine;
 use crate::media::ice::IceServers;
@@ -216,6 +216,7 @@ impl PhoneBuilder {
             Some(seed) => u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7]]),
             None => u64::from_le_bytes(entropy::random().map_err(|_| StartError::NoEntropy)?),
         };
+        let ids = self.seed.as_ref().map_or(CallIds::System, CallIds::seeded);
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let engine = match self.engine {
             Some(engine) => engine,
@@ -235,7 +236,7 @@ impl PhoneBuilder {
             durable: false,
             local_demo: self.local_demo,
         };
-        let (shared, commands) = Shared::new(engine.clone(), audio);
+        let (shared, commands) = Shared::new(engine.clone(), audio, ids);
         let shared = Arc::new(shared);
         let ports = Ports { clock, signaling: self.signaling, engine, sounds, may_ring: self.may_ring };
         let driver = Driver::new(Calls::new(config, now), shared.clone(), commands, ports, (user.clone(), device));

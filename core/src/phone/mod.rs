@@ -23,7 +23,6 @@ use self::live::Live;
 pub(crate) use self::live::forget;
 pub(crate) use self::shared::{Asked, Shared, Signal};
 use crate::audio::AudioHandle;
-use crate::entropy;
 use crate::error::CallError;
 use crate::events::{Event, EventKind, Events};
 use crate::proto::call::{CallOrder, CallSnapshot, CallState, Command, Dial, Direction, VerbError};
@@ -92,7 +91,7 @@ impl Phone {
     /// As for [`Phone::call`], and if the display name or the context is too long.
     pub async fn call_with(&self, user: &str, options: CallOptions) -> Result<Call, CallError> {
         let to = UserId::new(user)?;
-        let id = CallId::from_random(entropy::random().map_err(|_| CallError::NoEntropy)?);
+        let id = CallId::from_random(self.shared().ids.next().map_err(|_| CallError::NoEntropy)?);
         let CallOptions { display, context, order } = options;
         let placed = self.shared().ask(Command::Dial(Dial { call: id, to, display, context, order })).await?;
         placed.and_then(|id| self.handle(id)).ok_or(CallError::Verb(VerbError::UnknownCall))

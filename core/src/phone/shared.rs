@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::call::CallStats;
 use crate::audio::AudioHandle;
+use crate::entropy::CallIds;
 use crate::error::CallError;
 use crate::events::Publisher;
 use crate::media::{ConnStats, MediaEngine};
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) health: watch::Sender<SignalingHealth>,
     pub(crate) engine: Arc<dyn MediaEngine>,
     pub(crate) audio: AudioHandle,
+    pub(crate) ids: CallIds,
     commands: mpsc::Sender<Asked>,
     calls: Mutex<BTreeMap<CallId, KnownCall>>,
     closed: watch::Sender<bool>,
@@ -62,7 +64,11 @@ pub(crate) enum Signal {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Arc<dyn MediaEngine>, audio: AudioHandle) -> (Self, mpsc::Receiver<Asked>) {
+    pub(crate) fn new(
+        engine: Arc<dyn MediaEngine>,
+        audio: AudioHandle,
+        ids: CallIds,
+    ) -> (Self, mpsc::Receiver<Asked>) {
         let (commands, asked) = mpsc::channel(COMMAND_PLACES);
         let shared = Self {
             signals: Signals::default(),
@@ -70,6 +76,7 @@ impl Shared {
             health: watch::Sender::new(SignalingHealth::Connecting),
             engine,
             audio,
+            ids,
             commands,
             calls: Mutex::new(BTreeMap::new()),
             closed: watch::Sender::new(false),

@@ -8,6 +8,7 @@ use ringback::proto::session::MediaEvent;
 /// An event of the media engine, without anything random.
 pub fn describe(event: &EngineEvent) -> String {
     match event {
+        EngineEvent::Session(MediaEvent::Opened { .. }) => "Opened".to_owned(),
         EngineEvent::Session(MediaEvent::OfferReady { round, .. }) => format!("OfferReady {round}"),
         EngineEvent::Session(MediaEvent::AnswerReady { round, .. }) => format!("AnswerReady {round}"),
         EngineEvent::Session(MediaEvent::Candidate(candidate)) => {

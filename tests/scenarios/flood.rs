@@ -1,0 +1,107 @@
+//! Hostile senders: floods of invites, forged and malformed messages. The phone stays at its work and comes to rest.
+
+use std::time::Duration;
+
+use ringback::proto::EndReason;
+use ringback::proto::call::CallState;
+use ringback_tests::sim;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::stage::{SECOND, Stage, ended};
+
+/// An envelope from a device of `from` as a stranger would write it; `number` makes it unique.
+fn envelope(from: &str, device: u128, to: &str, kind: &str, number: u128, body: &Value) -> String {
+    json!({
+        "v": 1, "id": Uuid::from_u128(number | 0x4000_8000_0000_0000_0000), "call": call_id(number),
+        "kind": kind, "ttl_ms": 45_000,
+        "from": {"user": from, "device": Uuid::from_u128(device), "instance": "00000000000000aa"},
+        "to": {"user": to, "device": null, "instance": null}, "body": body, "auth": null,
+    })
+    .to_string()
+}
+
+fn call_id(number: u128) -> Uuid {
+    uuid::Builder::from_random_bytes((number << 80 | number).to_be_bytes()).into_uuid()
+}
+
+fn invite(number: u128) -> Value {
+    json!({"seq": number, "commit": "ab".repeat(32)})
+}
+
+#[test]
+fn a_flood_of_invites_rings_four_times_at_most_and_then_rests() {
+    sim::run(23, |world| async move {
+        let stage = Stage::new(&world, "flood-invites");
+        let driver = stage.phone("driver").await;
+        let to = stage.user("driver");
+        tokio::time::sleep(SECOND).await;
+        for number in 0..1000 {
+            let text = envelope(
+                &format!("stranger{number}"),
+                number,
+                to.as_str(),
+                "invite",
+                number,
+                &invite(number),
+            );
+            stage.hub().inject(&to, Some(Duration::ZERO), text);
+            if number % 100 == 0 {
+                tokio::time::sleep(SECOND / 10).await;
+                assert!(driver.phone.calls().len() <= 4, "{}", driver.phone.calls().len());
+            }
+        }
+        tokio::time::sleep(60 * SECOND).await;
+        stage.end([driver]).await;
+    });
+}
+
+#[test]
+fn a_flood_from_one_device_rings_once() {
+    sim::run(24, |world| async move {
+        let stage = Stage::new(&world, "flood-device");
+        let driver = stage.phone("driver").await;
+        let to = stage.user("driver");
+        tokio::time::sleep(SECOND).await;
+        for number in 0..200 {
+            let text = envelope("stranger", 7, to.as_str(), "invite", number, &invite(number));
+            stage.hub().inject(&to, Some(Duration::ZERO), text);
+            tokio::time::sleep(SECOND / 100).await;
+            assert!(driver.phone.calls().len() <= 1, "{}", driver.phone.calls().len());
+        }
+        tokio::time::sleep(60 * SECOND).await;
+        stage.end([driver]).await;
+    });
+}
+
+#[test]
+fn forged_and_malformed_messages_change_nothing_in_a_call() {
+    sim::run(25, |world| async move {
+        let stage = Stage::new(&world, "flood-forged");
+        let (mut rider, mut driver) = (stage.phone("rider").await, stage.phone("driver").await);
+        let (call, answered) = stage.talk(&rider, &mut driver).await;
+        let to = stage.user("driver");
+        let hang_up = json!({"reason": "hung_up"});
+        let of_call = |text: String| text.replace(&call_id(1).to_string(), &call.id().to_string());
+        let from_stranger = of_call(envelope("stranger", 7, to.as_str(), "hangup", 1, &hang_up));
+        // The right user, on a device that is not in the call.
+        let rider_user = stage.user("rider");
+        let from_other_device = of_call(envelope(rider_user.as_str(), 7, to.as_str(), "hangup", 1, &hang_up));
+        let cancel = json!({"reason": "user"});
+        let cancelled = of_call(envelope("stranger", 7, to.as_str(), "cancel", 1, &cancel));
+        let texts =
+            [from_stranger, from_other_device, cancelled, "{".to_owned(), String::new(), "[".repeat(10_000)];
+        for text in texts.iter().cycle().take(600) {
+            stage.hub().inject(&to, Some(Duration::ZERO), text.clone());
+        }
+        stage.hub().inject(&to, Some(Duration::ZERO), "x".repeat(1 << 20));
+        tokio::time::sleep(SECOND).await;
+        assert_eq!((call.state(), answered.state()), (CallState::Active, CallState::Active));
+        driver.hears_clearly("rider", 20.0).await;
+        rider.hears_clearly("driver", 20.0).await;
+        call.hang_up();
+        assert_eq!(ended(&answered).await.0, EndReason::HungUp);
+        tokio::time::sleep(SECOND).await;
+        stage.end([rider, driver]).await;
+    });
+}
