@@ -2,13 +2,14 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringback::proto::call::{CallState, VerbError};
 use ringback::proto::{By, EndReason};
 use ringback::signaling::memory::{Faults, MemoryHub};
-use ringback::signaling::RefusedWhy;
-use ringback::{CallError, CallOptions, Event, EventKind, StartError};
+use ringback::signaling::{Outgoing, RefusedWhy, Signaling, SignalingEvent};
+use ringback::{BoxFuture, CallError, CallOptions, Event, EventKind, StartError};
 
 use self::common::{LIMIT, active, builder, close, phone};
 
@@ -145,4 +146,33 @@ async fn a_phone_without_a_user_or_with_a_wild_ring_time_does_not_start() {
     assert_eq!(wild.unwrap_err(), StartError::RingTime);
     let unnamed = builder(&hub, "rider9", 1).user("").start().await;
     assert!(matches!(unnamed.unwrap_err(), StartError::User(_)));
+}
+
+/// A transport that hangs in every call.
+struct Stuck;
+
+impl Signaling for Stuck {
+    fn send(&self, _: Outgoing) -> BoxFuture<'_, Result<(), RefusedWhy>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn next(&self) -> BoxFuture<'_, SignalingEvent> {
+        Box::pin(std::future::pending())
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r13_a_transport_that_hangs_delays_neither_hang_up_nor_close() {
+    let rider = common::builder_over(Arc::new(Stuck), "rider10", 1).start().await.unwrap();
+    let call = rider.call("driver10").await.unwrap();
+    let before = tokio::time::Instant::now();
+    call.hang_up();
+    assert_eq!(call.ended().await.reason, EndReason::Cancelled);
+    assert_eq!(before.elapsed(), Duration::ZERO, "no virtual time passes");
+    rider.close();
+    tokio::time::timeout(Duration::from_secs(3), rider.closed()).await.expect("closed in time");
 }

@@ -10,6 +10,7 @@ use ringback::audio::{AudioConfig, CaptureFrom, ClockMode, ClockedDevices, Playb
 use ringback::clock::TokioClock;
 use ringback::proto::DeviceId;
 use ringback::proto::call::CallState;
+use ringback::signaling::Signaling;
 use ringback::signaling::memory::MemoryHub;
 use ringback::{Call, Phone, PhoneBuilder};
 
@@ -19,7 +20,12 @@ use self::fake_engine::FakeEngine;
 pub(crate) fn builder(hub: &MemoryHub, user: &str, number: u8) -> PhoneBuilder {
     let device = DeviceId::from_random([number; 16]);
     let name = user.parse().expect("a user id");
-    Phone::builder(Arc::new(hub.join(name, device)))
+    builder_over(Arc::new(hub.join(name, device)), user, number)
+}
+
+pub(crate) fn builder_over(signaling: Arc<dyn Signaling>, user: &str, number: u8) -> PhoneBuilder {
+    let device = DeviceId::from_random([number; 16]);
+    Phone::builder(signaling)
         .user(user)
         .device(device)
         .seed([number; 32])
