@@ -134,26 +134,20 @@ fn neither_a_replayed_invite_nor_one_in_the_own_name_rings() {
 }
 
 #[test]
-fn an_invite_whose_description_is_no_description_comes_to_rest() {
+fn an_invite_whose_description_cannot_be_read_never_rings() {
     sim::run(33, |world| async move {
         let stage = Stage::new(&world, "flood-sdp");
         let mut driver = stage.phone("driver").await;
         let to = stage.user("driver");
         tokio::time::sleep(SECOND).await;
         for (number, offer) in ["v=0\r\n", "", "m=video 9 RTP/AVP 0\r\n"].into_iter().enumerate() {
-            let body = json!({"seq": 1, "commit": "ab".repeat(32), "offer": offer, "candidates": [{"candidate": "x", "mid": "0"}]});
+            let body = json!({"seq": 1, "commit": "ab".repeat(32), "offer": offer});
             let number = number as u128 + 1;
             let text = envelope("stranger", number, to.as_str(), "invite", number, &body);
             stage.hub().inject(&to, Some(Duration::ZERO), text);
             tokio::time::sleep(SECOND).await;
-            for call in driver.phone.calls() {
-                // Whoever takes such a call hears why there is none.
-                call.accept().await.unwrap();
-                ended(&call).await;
-            }
+            assert!(driver.phone.calls().is_empty(), "{offer:?} rings");
         }
-        assert!(driver.phone.calls().is_empty());
-        // The phone still works.
         let rider = stage.phone("rider").await;
         let (call, answered) = stage.talk(&rider, &mut driver).await;
         call.hang_up();
