@@ -140,6 +140,19 @@ async fn verbs_in_the_wrong_state_are_typed_errors() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handle_shows_mute_and_hold_when_the_verb_returns() {
+    let hub = MemoryHub::new(10);
+    let (rider, driver) = (phone(&hub, "rider10", 1).await, phone(&hub, "driver10", 2).await);
+    let call = rider.call("driver10").await.unwrap();
+    call.set_muted(true).await.unwrap();
+    call.set_held(true).await.unwrap();
+    assert_eq!((call.snapshot().muted, call.snapshot().held), (true, true));
+    call.set_muted(false).await.unwrap();
+    assert!(!call.snapshot().muted);
+    close([rider, driver]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_phone_without_a_user_or_with_a_wild_ring_time_does_not_start() {
     let hub = MemoryHub::new(9);
     let wild = builder(&hub, "rider9", 1).ring_time(Duration::from_secs(5)).start().await;

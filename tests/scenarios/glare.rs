@@ -1,8 +1,10 @@
 //! Both call each other at once: one call goes on, the other is replaced.
 
-use ringback::Call;
+use std::sync::Arc;
+
 use ringback::proto::EndReason;
-use ringback::proto::call::CallState;
+use ringback::proto::call::{Admission, CallState, Incoming};
+use ringback::{BoxFuture, Call, MayRing, PhoneBuilder};
 use ringback_tests::sim;
 
 use super::stage::{Actor, SECOND, Stage, active, ended};
@@ -39,6 +41,39 @@ async fn goes_on(loser: &mut Actor, winner: &Call) -> Call {
     active(winner).await;
     active(&ringing).await;
     ringing
+}
+
+/// Vouches for everybody.
+struct Vouched;
+
+impl MayRing for Vouched {
+    fn may_ring(&self, _: Incoming) -> BoxFuture<'_, Admission> {
+        Box::pin(std::future::ready(Admission::Verified))
+    }
+}
+
+#[test]
+fn crossing_calls_of_verified_users_connect_by_themselves() {
+    for seed in 0..4 {
+        sim::run(seed, |world| async move {
+            let stage = Stage::new(&world, "glare-verified");
+            let vouched = |builder: PhoneBuilder| builder.may_ring(Arc::new(Vouched));
+            let rider = stage.device_with("rider", 1, vouched).await;
+            let driver = stage.device_with("driver", 1, vouched).await;
+            let from_rider = rider.phone.call(stage.user("driver").as_str()).await.unwrap();
+            let from_driver = driver.phone.call(stage.user("rider").as_str()).await.unwrap();
+            let [winner, loser] = if from_rider.id() > from_driver.id() {
+                [from_rider, from_driver]
+            } else {
+                [from_driver, from_rider]
+            };
+            active(&winner).await;
+            assert_eq!(ended(&loser).await.0, EndReason::Replaced { by: winner.id() });
+            winner.hang_up();
+            tokio::time::sleep(SECOND).await;
+            stage.end([rider, driver]).await;
+        });
+    }
 }
 
 #[test]

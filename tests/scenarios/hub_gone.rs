@@ -2,6 +2,7 @@
 
 use ringback::proto::call::CallState;
 use ringback::proto::{By, EndReason};
+use ringback::signaling::SignalingHealth;
 use ringback_tests::sim;
 
 use super::stage::{SECOND, Stage, ended};
@@ -38,6 +39,24 @@ fn hanging_up_without_the_hub_ends_both_sides() {
         let (reason, _) = ended(&answered).await;
         assert!(matches!(reason, EndReason::HungUp | EndReason::ConnectionLost), "{reason:?}");
         stage.hub().set_gone(false);
+        tokio::time::sleep(SECOND).await;
+        stage.end([rider, driver]).await;
+    });
+}
+
+#[test]
+fn a_phone_that_starts_without_the_hub_recovers_by_itself() {
+    sim::run(31, |world| async move {
+        let stage = Stage::new(&world, "hub-gone-start");
+        stage.hub().set_gone(true);
+        let (rider, mut driver) = (stage.phone("rider").await, stage.phone("driver").await);
+        tokio::time::sleep(60 * SECOND).await;
+        assert!(matches!(*rider.phone.signaling_health().borrow(), SignalingHealth::Offline { .. }));
+        stage.hub().set_gone(false);
+        let (call, answered) = stage.talk(&rider, &mut driver).await;
+        assert_eq!(*rider.phone.signaling_health().borrow(), SignalingHealth::Online);
+        call.hang_up();
+        ended(&answered).await;
         tokio::time::sleep(SECOND).await;
         stage.end([rider, driver]).await;
     });

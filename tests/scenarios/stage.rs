@@ -149,6 +149,11 @@ impl Actor {
         next.unwrap_or_else(|_| panic!("{} does not ring", self.host)).unwrap()
     }
 
+    /// Whether a call rang that nobody looked at; it is forgotten.
+    pub(crate) async fn rang_before(&mut self) -> bool {
+        timeout(Duration::ZERO, self.incoming.next()).await.is_ok()
+    }
+
     /// What the user hears from now on, for so long.
     pub(crate) async fn hears(&mut self, time: Duration) -> Sound {
         let mut block = vec![0.0; RATE_HZ as usize];
