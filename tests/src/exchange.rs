@@ -191,7 +191,8 @@ impl Party {
                 self.out.send(Note::Candidate(candidate.clone()));
                 return;
             }
-            MediaEvent::GatheringDone
+            MediaEvent::Opened { .. }
+            | MediaEvent::GatheringDone
             | MediaEvent::Path(_)
             | MediaEvent::Secured
             | MediaEvent::Arrived
