@@ -82,6 +82,23 @@ async fn a_muted_leg_sends_something_every_200_ms() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_packet_leaves_with_the_next_tick() {
+    for ticks in 3..=4 {
+        let (devices, _tap) = devices(CaptureFrom::Tone { frequency_hz: 440.0, level_dbfs: -10.0 });
+        let (engine, _events) = AudioEngine::start(devices, virtual_config()).unwrap();
+        let (sound, mut wire) = sound_link();
+        engine.attach(CONN, sound);
+        engine.apply(plan(LegSend::Nothing, true));
+        sleep(Duration::from_millis(10 * ticks + 5)).await;
+        let secured = Instant::now();
+        engine.apply(plan(LegSend::Microphone, true));
+        wire.outgoing.recv().await.unwrap();
+        assert!(secured.elapsed() <= Duration::from_millis(10), "{:?}", secured.elapsed());
+        engine.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_muted_side_is_silent_on_purpose_and_not_concealed() {
     let mut pair = Pair::new(Path { delay: Duration::from_millis(20), loss_percent: 0 });
     pair.talk();

@@ -11,7 +11,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Runs `test` in a process with a sound environment of its own, at most for a minute.
@@ -26,30 +26,67 @@ pub fn inside(name: &str, test: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return test();
     }
-    for tool in ["pulseaudio", "pactl", "pacat", "parec"] {
-        if Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+    let mut private = match command(name, &["--exact", name, "--nocapture", "--test-threads=1"]) {
+        Ok(private) => private,
+        Err(tool) => {
             println!("SKIPPED {name}: {tool} is not installed");
             return;
         }
-    }
-    let dir = std::env::temp_dir().join(format!("ringback-{}-{name}", std::process::id()));
-    make_private(&dir);
-    let exe = std::env::current_exe().expect("a test has an executable");
-    let mut child = Command::new(exe)
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(INSIDE, "1")
-        .env("XDG_RUNTIME_DIR", &dir)
-        .env("HOME", &dir)
-        .env_remove("PULSE_SERVER")
-        .env_remove("PULSE_RUNTIME_PATH")
-        .spawn()
-        .expect("the test's own executable can be run");
+    };
+    let mut child = private.command.spawn().expect("the test's own executable can be run");
     let status = wait_until(Duration::from_secs(60), || child.try_wait().expect("it is our child"));
     if status.is_none() {
         child.kill().and_then(|()| child.wait().map(drop)).expect("it is our child");
     }
-    let _ = fs::remove_dir_all(&dir);
     assert!(status.is_some_and(|status| status.success()), "{name}: {status:?} in its own process");
+}
+
+/// This program once more, with a sound environment of its own: a fresh folder that goes when this is dropped.
+pub struct PrivateCommand {
+    command: Command,
+    dir: PathBuf,
+}
+
+/// This program with `args`, in a sound environment of its own; `name` is part of the folder's name.
+///
+/// # Errors
+/// The tool that is not installed.
+///
+/// # Panics
+/// The temporary folder cannot be written.
+pub fn command(name: &str, args: &[&str]) -> Result<PrivateCommand, &'static str> {
+    for tool in ["pulseaudio", "pactl", "pacat", "parec"] {
+        if Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+            return Err(tool);
+        }
+    }
+    let dir = std::env::temp_dir().join(format!("ringback-{}-{name}", std::process::id()));
+    make_private(&dir);
+    let mut command = Command::new(std::env::current_exe().expect("a program has an executable"));
+    command
+        .args(args)
+        .env(INSIDE, "1")
+        .env("XDG_RUNTIME_DIR", &dir)
+        .env("HOME", &dir)
+        .env_remove("PULSE_SERVER")
+        .env_remove("PULSE_RUNTIME_PATH");
+    Ok(PrivateCommand { command, dir })
+}
+
+impl PrivateCommand {
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn run(&mut self) -> std::io::Result<ExitStatus> {
+        self.command.status()
+    }
+}
+
+impl Drop for PrivateCommand {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
 }
 
 /// A sound server with two null sinks.

@@ -1,6 +1,8 @@
-//! The engine as it comes: webrtc-rs with its default settings and interceptors, over the same simulated network.
+//! The engine as it comes: webrtc-rs with its default settings and interceptors, over the same network as ours.
 //!
 //! What the benchmarks compare with. One offer, one answer, trickled candidates, a frame every 20 ms once connected.
+
+mod hub;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,9 @@ use webrtc::peer_connection::{
     RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription, Registry, SettingEngineBuilder,
     register_default_interceptors,
 };
+use webrtc::runtime::Runtime;
 
+pub use self::hub::dial_through;
 use crate::sim::{Mailbox, Path, Sender, SimRuntime, World};
 
 /// Two stock connections, `a` calling `b`, over clean signaling.
@@ -35,14 +39,25 @@ pub async fn dial(world: &World, signaling: Path, limit: Duration) -> Result<Opt
     let (a_out, b_in) = world.mail("a", "b", signaling);
     let (b_out, a_in) = world.mail("b", "a", signaling);
     let dialed = Instant::now();
-    let a = Side::open(world, "a").await?;
-    let b = Side::open(world, "b").await?;
+    let runtime = |host| Some(Arc::new(SimRuntime::new(world.net().clone(), host)) as Arc<dyn Runtime>);
+    let a = Side::open(runtime("a"), SSRC_A).await?;
+    let b = Side::open(runtime("b"), SSRC_B).await?;
+    let up = connect([a, b], [(a_out, a_in), (b_out, b_in)], limit).await?;
+    Ok(up.map(|up| up - dialed))
+}
+
+/// Runs both sides until they are up, the first one calling; says when they were, `None` after `limit`.
+async fn connect(
+    [a, b]: [Side; 2],
+    [(a_out, a_in), (b_out, b_in)]: [(Sender<Note>, Mailbox<Note>); 2],
+    limit: Duration,
+) -> Result<Option<Instant>> {
     let (up_a, up_b) = (a.up.clone(), b.up.clone());
     let (pc_a, pc_b) = (a.pc.clone(), b.pc.clone());
     let tasks = [tokio::spawn(run(a, true, a_out, a_in)), tokio::spawn(run(b, false, b_out, b_in))];
     let both = async {
         let (a, b) = (wait(up_a).await, wait(up_b).await);
-        a.max(b) - dialed
+        a.max(b)
     };
     let up = tokio::time::timeout(limit, both).await.ok();
     for task in tasks {
@@ -95,26 +110,26 @@ struct Side {
 }
 
 impl Side {
-    async fn open(world: &World, host: &str) -> Result<Self> {
+    /// `None`: the engine's own runtime, on real sockets.
+    async fn open(runtime: Option<Arc<dyn Runtime>>, ssrc: u32) -> Result<Self> {
         let (signals_tx, signals) = mpsc::channel(256);
         let mut media = MediaEngine::default();
         media.register_default_codecs()?;
         let registry = register_default_interceptors(Registry::new(), &mut media)?;
-        // Both only because the simulated network lives on loopback.
+        // Both only because the network is loopback.
         let settings = SettingEngineBuilder::new()
             .with_include_loopback_candidate(true)
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled);
-        let pc = PeerConnectionBuilder::new()
+        let mut builder = PeerConnectionBuilder::new()
             .with_setting_engine(settings.build())
             .with_media_engine(media)
             .with_interceptor_registry(registry)
-            .with_runtime(Arc::new(SimRuntime::new(world.net().clone(), host)))
             .with_handler(Arc::new(Callbacks(signals_tx)))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
-            .build()
-            .await?;
-        let pc: Arc<dyn PeerConnection> = Arc::new(pc);
-        let ssrc = 0x5000_0000 | u32::from(host.as_bytes()[0]);
+            .with_udp_addrs(vec!["127.0.0.1:0"]);
+        if let Some(runtime) = runtime {
+            builder = builder.with_runtime(runtime);
+        }
+        let pc: Arc<dyn PeerConnection> = Arc::new(builder.build().await?);
         let track = Arc::new(TrackLocalStaticRTP::new(microphone(ssrc)));
         pc.add_track(track.clone() as Arc<dyn TrackLocal>).await?;
         let (told, up) = watch::channel(Up::default());
@@ -230,3 +245,6 @@ fn microphone(ssrc: u32) -> MediaStreamTrack {
     let [stream, track, label] = ["s", "t", "l"].map(str::to_owned);
     MediaStreamTrack::new(stream, track, label, RtpCodecKind::Audio, vec![encoding])
 }
+
+const SSRC_A: u32 = 0x5000_0061;
+const SSRC_B: u32 = 0x5000_0062;

@@ -140,10 +140,20 @@ impl Engine {
         self.capture.set_open(self.plan.capture, |c, r| devices.open_capture(c, r));
         self.playback.set_open(self.plan.playback, |c, r| devices.open_playback(c, r));
         self.tones.set(self.plan.tone);
+        let sent = self.is_sending();
         for (conn, leg) in &mut self.legs {
             let planned = self.plan.legs.iter().find(|planned| planned.conn == *conn);
             leg.follow(planned.copied(), now);
         }
+        // The far side is connected once a packet came: the coming tick ends a frame, half of it silence.
+        if !sent && self.is_sending() && self.filled == 0 {
+            self.pending[..FRAME].fill(0.0);
+            self.filled = FRAME;
+        }
+    }
+
+    fn is_sending(&self) -> bool {
+        self.legs.values().any(|leg| leg.sends() != LegSend::Nothing)
     }
 
     fn read_reports(&mut self) {

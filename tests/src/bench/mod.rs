@@ -1,6 +1,14 @@
 //! Benchmarks, ours beside the stock engine in the same run.
 
+pub mod call;
 mod metric;
+mod pair;
+mod process;
+pub mod setup;
 pub mod setup_loss;
+pub mod soak;
 
 pub use metric::Metric;
+
+/// Whatever keeps a measurement from being taken.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
