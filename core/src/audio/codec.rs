@@ -22,7 +22,8 @@ pub struct EncoderConfig {
     pub dtx: bool,
     /// Constant bitrate, which hides the rhythm of speech from who counts packets. Default off.
     pub constant_bitrate: bool,
-    /// The loss to prepare for until the peer reports some, in percent. Default 5.
+    /// The loss to prepare for until the peer reports some, in percent. Default 0: a copy in every packet makes the
+    /// far jitter buffer hold 20 ms more, which a clean path does not need.
     pub initial_loss_percent: u8,
 }
 
@@ -34,7 +35,7 @@ impl Default for EncoderConfig {
             fec: true,
             dtx: false,
             constant_bitrate: false,
-            initial_loss_percent: 5,
+            initial_loss_percent: 0,
         }
     }
 }
