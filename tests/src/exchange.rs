@@ -132,7 +132,7 @@ impl Party {
         self
     }
 
-    /// Opens a connection and offers. The other party opens its own when the offer comes.
+    /// Opens a connection and offers. The other party opens its own when the first note comes.
     pub fn offer(&mut self) {
         self.open();
         self.command(MediaCommand::CreateOffer { round: 1, ice_restart: false });
@@ -212,6 +212,8 @@ impl Party {
             }
             Note::Answer { round, sdp } => self.command(MediaCommand::TakeAnswer { round, sdp }),
             Note::Candidate(LocalCandidate { candidate, mid }) => {
+                // It may come before the offer, and the engine keeps it.
+                self.open();
                 self.command(MediaCommand::AddCandidates {
                     candidates: vec![RemoteCandidate { candidate, mid }],
                 });
