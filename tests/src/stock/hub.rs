@@ -40,11 +40,11 @@ pub async fn dial_through(
     Ok(up?.map(|up| up - dialed))
 }
 
+/// A side's ends of its mailboxes.
+type Ends = (Sender<Note>, Mailbox<Note>);
+
 /// Two tasks between a side's mailboxes and its transport.
-fn carry(
-    signaling: Arc<dyn Signaling>,
-    peer: UserId,
-) -> ((Sender<Note>, Mailbox<Note>), [JoinHandle<()>; 2]) {
+fn carry(signaling: Arc<dyn Signaling>, peer: UserId) -> (Ends, [JoinHandle<()>; 2]) {
     let now = Path::delay_ms(0);
     let (out, mut outbox) = mail::<Note>(0, "out", now);
     let (inbox, received) = mail(0, "in", now);
