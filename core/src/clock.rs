@@ -154,7 +154,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn never_is_not_a_deadline() {
         let clock = TokioClock::new();
-        let slept = tokio::time::timeout(Duration::from_secs(3600), clock.sleep_until(Timestamp::NEVER)).await;
+        let slept =
+            tokio::time::timeout(Duration::from_secs(3600), clock.sleep_until(Timestamp::NEVER)).await;
         assert!(slept.is_err());
     }
 }

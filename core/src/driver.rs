@@ -145,7 +145,8 @@ impl Driver {
         }
         // A dial may have accepted a call of that user that rings here, instead of placing one.
         let led_to = dialed.and_then(|(call, to)| {
-            let of_peer = || self.shared.snapshots().into_iter().find(|call| call.peer == to).map(|call| call.call);
+            let of_peer =
+                || self.shared.snapshots().into_iter().find(|call| call.peer == to).map(|call| call.call);
             self.shared.watch(call).map(|_| call).or_else(of_peer)
         });
         // Whoever asked may be gone; the verb has its effect all the same.
@@ -168,13 +169,19 @@ impl Driver {
 
     fn signaling(&mut self, event: SignalingEvent) {
         match event {
-            SignalingEvent::Up { caught_up } => self.input(Input::Signaling(SignalingInput::Up { caught_up })),
+            SignalingEvent::Up { caught_up } => {
+                self.input(Input::Signaling(SignalingInput::Up { caught_up }))
+            }
             SignalingEvent::Down => self.input(Input::Signaling(SignalingInput::Down)),
             SignalingEvent::Message { age, text } => {
                 self.input(Input::Signaling(SignalingInput::Message { age, text }));
             }
-            SignalingEvent::Receipt(id, how) => self.input(Input::Signaling(SignalingInput::Receipt(id, how))),
-            SignalingEvent::Refused(id, why) => self.input(Input::Signaling(SignalingInput::Refused(id, why))),
+            SignalingEvent::Receipt(id, how) => {
+                self.input(Input::Signaling(SignalingInput::Receipt(id, how)))
+            }
+            SignalingEvent::Refused(id, why) => {
+                self.input(Input::Signaling(SignalingInput::Refused(id, why)))
+            }
             SignalingEvent::Health(health) => self.health(health),
             SignalingEvent::Closed => self.input(Input::Signaling(SignalingInput::Down)),
         }

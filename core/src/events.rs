@@ -226,7 +226,9 @@ impl From<CallEventKind> for EventKind {
             CallEventKind::Outgoing { .. } => EventKind::Outgoing,
             CallEventKind::State(state) => EventKind::State(state),
             CallEventKind::Delivery(delivery) => EventKind::Delivery(delivery),
-            CallEventKind::PeerMedia { muted, held, recording } => EventKind::PeerMedia { muted, held, recording },
+            CallEventKind::PeerMedia { muted, held, recording } => {
+                EventKind::PeerMedia { muted, held, recording }
+            }
             CallEventKind::Message(bytes) => EventKind::Message(bytes),
         }
     }
@@ -260,8 +262,7 @@ mod tests {
         let mut events = publisher.subscribe();
         publisher.publish(&event(1, EventKind::Outgoing), Vec::new);
         for number in 0..PLACES as u64 {
-            publisher
-                .publish(&event(number, EventKind::PeerLevel { level_dbov: -30 }), Vec::new);
+            publisher.publish(&event(number, EventKind::PeerLevel { level_dbov: -30 }), Vec::new);
         }
         assert_eq!(events.try_next(), Some(event(1, EventKind::Outgoing)));
     }

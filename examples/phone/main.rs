@@ -35,7 +35,8 @@ async fn main() -> ExitCode {
 /// True if every call ended the ordinary way.
 async fn run(args: Args, report: Report) -> Result<bool, Box<dyn std::error::Error>> {
     let phone = setup::phone(&args).await?;
-    let mut terminal = Terminal { report, call: None, went_well: true, muted: args.muted, answer: args.answer };
+    let mut terminal =
+        Terminal { report, call: None, went_well: true, muted: args.muted, answer: args.answer };
     let mut events = phone.events();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut reads = true;
@@ -169,7 +170,11 @@ impl Terminal {
             "hold" => call.set_held(true).await,
             "resume" => call.set_held(false).await,
             "hangup" => return self.hang_up().await,
-            _ => return self.report.hint("Commands: answer, decline, hangup, mute, unmute, hold, resume, call USER, quit."),
+            _ => {
+                return self
+                    .report
+                    .hint("Commands: answer, decline, hangup, mute, unmute, hold, resume, call USER, quit.");
+            }
         };
         if let Err(error) = done {
             self.problem(&error);
@@ -184,7 +189,8 @@ impl Terminal {
     }
 
     fn problem(&self, error: &dyn std::error::Error) {
-        self.report.say(&format!("Not done: {error}."), json!({"event": "refused", "why": error.to_string()}));
+        self.report
+            .say(&format!("Not done: {error}."), json!({"event": "refused", "why": error.to_string()}));
     }
 }
 

@@ -120,7 +120,10 @@ impl Report {
         let jitter_ms = network.jitter.as_secs_f64() * 1000.0;
         let concealed_ms = stats.sound.playout.concealed.as_secs_f64() * 1000.0;
         self.say(
-            &format!("Path {path}, loss {:.1} %, jitter {jitter_ms:.1} ms, concealed {concealed_ms:.0} ms.", loss * 100.0),
+            &format!(
+                "Path {path}, loss {:.1} %, jitter {jitter_ms:.1} ms, concealed {concealed_ms:.0} ms.",
+                loss * 100.0
+            ),
             json!({"event": "stats", "path": path, "loss": loss, "jitter_ms": jitter_ms, "rtt_ms": rtt_ms,
                    "concealed_ms": concealed_ms, "packets_received": network.packets_received}),
         );

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ringback::audio::{
-    AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceKind, PlaybackTo, SplitDevices,
-    default_devices,
+    AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceKind, PlaybackTo,
+    SplitDevices, default_devices,
 };
 use ringback::media::ice::{IceServer, StaticIceServers};
 use ringback::signaling::supabase::SupabaseSignaling;
@@ -64,7 +64,8 @@ fn devices(args: &Args) -> Arc<dyn AudioDevices> {
         Playback::Wav(path) => Some(PlaybackTo::Wav(path.clone())),
         Playback::Null => Some(PlaybackTo::Null),
     };
-    let clocked = |capture, playback| -> Arc<dyn AudioDevices> { Arc::new(ClockedDevices::new(capture, playback)) };
+    let clocked =
+        |capture, playback| -> Arc<dyn AudioDevices> { Arc::new(ClockedDevices::new(capture, playback)) };
     match (capture, playback) {
         (None, None) => default_devices(),
         (Some(capture), Some(playback)) => clocked(capture, playback),

@@ -10,8 +10,8 @@ use super::{Arrival, Ports};
 use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
 use crate::media::{EngineEvent, MediaEngine};
-use crate::phone::{Asked, Shared};
 use crate::phone::Signal;
+use crate::phone::{Asked, Shared};
 use crate::policy::MayRing;
 use crate::proto::call::{Admission, Incoming};
 use crate::proto::{CallId, ConnId, MessageId, Timestamp};
@@ -60,7 +60,11 @@ impl Arrivals {
 }
 
 impl Pumps {
-    pub(super) fn start(ports: Ports, shared: Arc<Shared>, commands: mpsc::Receiver<Asked>) -> (Self, Arrivals) {
+    pub(super) fn start(
+        ports: Ports,
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<Asked>,
+    ) -> (Self, Arrivals) {
         let Ports { clock: _, signaling, engine, sounds, may_ring } = ports;
         let (signaling_tx, signaling_rx) = mpsc::channel(EVENT_PLACES);
         let (engine_tx, engine_rx) = mpsc::channel(EVENT_PLACES);
@@ -88,7 +92,10 @@ impl Pumps {
     /// Queues a message. If there is no room it is dropped: the machine sends it again until it is proved.
     pub(super) fn send(&self, message: Outgoing) {
         if let Err(mpsc::error::TrySendError::Full(message)) = self.outbox.try_send(message) {
-            tracing::warn!(kind = message.kind, "the queue to signaling is full; the message waits for its resend");
+            tracing::warn!(
+                kind = message.kind,
+                "the queue to signaling is full; the message waits for its resend"
+            );
         }
     }
 

@@ -213,7 +213,9 @@ impl PhoneBuilder {
             None => entropy::random().map_err(|_| StartError::NoEntropy)?,
         };
         let number = match self.seed {
-            Some(seed) => u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7]]),
+            Some(seed) => {
+                u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7]])
+            }
             None => u64::from_le_bytes(entropy::random().map_err(|_| StartError::NoEntropy)?),
         };
         let ids = self.seed.as_ref().map_or(CallIds::System, CallIds::seeded);
@@ -239,7 +241,8 @@ impl PhoneBuilder {
         let (shared, commands) = Shared::new(engine.clone(), audio, ids);
         let shared = Arc::new(shared);
         let ports = Ports { clock, signaling: self.signaling, engine, sounds, may_ring: self.may_ring };
-        let driver = Driver::new(Calls::new(config, now), shared.clone(), commands, ports, (user.clone(), device));
+        let driver =
+            Driver::new(Calls::new(config, now), shared.clone(), commands, ports, (user.clone(), device));
         Ok((Arc::new(Live { user, device, shared }), driver))
     }
 }

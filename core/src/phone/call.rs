@@ -34,7 +34,11 @@ pub struct CallStats {
 }
 
 impl Call {
-    pub(super) fn new(live: Arc<Live>, id: CallId, known: (watch::Receiver<CallSnapshot>, LastStats)) -> Self {
+    pub(super) fn new(
+        live: Arc<Live>,
+        id: CallId,
+        known: (watch::Receiver<CallSnapshot>, LastStats),
+    ) -> Self {
         let (state, last) = known;
         Self { live, id, state, last }
     }

@@ -100,7 +100,8 @@ impl Phone {
     /// Incoming calls from now on, and those that ring already.
     pub fn incoming(&self) -> IncomingCalls {
         let events = self.events();
-        let waiting = self.shared().snapshots().into_iter().filter(rings_here).map(|call| call.call).collect();
+        let waiting =
+            self.shared().snapshots().into_iter().filter(rings_here).map(|call| call.call).collect();
         IncomingCalls { phone: self.clone(), events, waiting, given: BTreeSet::new() }
     }
 

@@ -120,11 +120,14 @@ impl Shared {
                 call.state.send_replace(snapshot);
             }
             None => {
-                calls.insert(id, KnownCall {
-                    state: watch::Sender::new(snapshot),
-                    stats: LastStats::default(),
-                    conn: None,
-                });
+                calls.insert(
+                    id,
+                    KnownCall {
+                        state: watch::Sender::new(snapshot),
+                        stats: LastStats::default(),
+                        conn: None,
+                    },
+                );
             }
         }
         if over {

@@ -85,7 +85,9 @@ impl MediaEngine for FakeEngine {
                     state.come_up(conn);
                 }
             }
-            MediaCommand::AddCandidates { .. } | MediaCommand::ExpectMedia { .. } | MediaCommand::AllowDirect => {}
+            MediaCommand::AddCandidates { .. }
+            | MediaCommand::ExpectMedia { .. }
+            | MediaCommand::AllowDirect => {}
             MediaCommand::Close => {
                 state.open = state.open.saturating_sub(1);
                 state.events.retain(|(other, _)| *other != conn);
@@ -126,7 +128,10 @@ impl State {
 }
 
 fn candidate() -> LocalCandidate {
-    LocalCandidate { candidate: "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host".to_owned(), mid: "0".to_owned() }
+    LocalCandidate {
+        candidate: "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host".to_owned(),
+        mid: "0".to_owned(),
+    }
 }
 
 fn sdp(setup: &str) -> String {

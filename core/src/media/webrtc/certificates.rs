@@ -74,7 +74,8 @@ mod tests {
         let certificate = generate().unwrap();
         let provider = crypto::default_provider().unwrap();
         let text = certificate.get_fingerprints(provider.crypto()).unwrap()[0].value.to_lowercase();
-        let ours: Vec<String> = fingerprint(&certificate).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        let ours: Vec<String> =
+            fingerprint(&certificate).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(ours.join(":"), text);
     }
 }

@@ -51,7 +51,7 @@ use self::pump::{Pump, PumpConfig, Way};
 use self::rest::Rest;
 use super::{Outgoing, RefusedWhy, Signaling, SignalingEvent, Token};
 use crate::BoxFuture;
-use crate::clock::{Clock, BootClock};
+use crate::clock::{BootClock, Clock};
 use crate::proto::UserId;
 use crate::proto::phoenix::{Access, JoinConfig, Serializer, Socket, Topic};
 
