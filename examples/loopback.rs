@@ -1,4 +1,5 @@
 //! Two phones in one process call each other: no server, no sound card.
+#![expect(clippy::print_stdout, reason = "it is a program for the terminal")]
 
 use std::sync::Arc;
 
@@ -20,10 +21,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut events = call.events();
     while let Some(ringback::Event::Call(event)) = events.next().await {
         println!("{:?}", event.kind);
-        match event.kind {
-            EventKind::FirstSound => call.hang_up(),
-            EventKind::State(CallState::Ended(_)) => break,
-            _ => {}
+        if let EventKind::FirstSound = event.kind {
+            call.hang_up();
+        }
+        if let EventKind::State(CallState::Ended(_)) = event.kind {
+            break;
         }
     }
     Ok(())

@@ -23,3 +23,7 @@ pub use crate::policy::{Everybody, MayRing};
 
 /// A future of a port, boxed so that the port can be a trait object.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringback::proto::call::{CallState, VerbError};
+use ringback::proto::session::MediaFailure;
 use ringback::proto::{By, EndReason};
 use ringback::signaling::memory::{Faults, MemoryHub};
 use ringback::signaling::{Outgoing, RefusedWhy, Signaling, SignalingEvent};
 use ringback::{BoxFuture, CallError, CallOptions, Event, EventKind, StartError};
 
+use self::common::fake_engine::FakeEngine;
 use self::common::{LIMIT, active, builder, close, phone};
 
 #[tokio::test(start_paused = true)]
@@ -188,4 +190,46 @@ async fn r13_a_transport_that_hangs_delays_neither_hang_up_nor_close() {
     assert_eq!(before.elapsed(), Duration::ZERO, "no virtual time passes");
     rider.close();
     tokio::time::timeout(Duration::from_secs(3), rider.closed()).await.expect("closed in time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_takes_no_command_ends_the_call_as_internal() {
+    let hub = MemoryHub::new(11);
+    let engine = Arc::new(FakeEngine::default());
+    engine.refuse();
+    let rider = builder(&hub, "rider11", 1).media_engine(engine).start().await.unwrap();
+    let call = rider.call("driver11").await.unwrap();
+    assert_eq!(call.ended().await.reason, EndReason::Internal);
+    close([rider]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_cannot_be_built_ends_the_call_and_leaves_none() {
+    let hub = MemoryHub::new(12);
+    let engine = Arc::new(FakeEngine::default());
+    engine.fail(MediaFailure::Engine);
+    let rider = builder(&hub, "rider12", 1).media_engine(engine.clone()).start().await.unwrap();
+    let call = rider.call("driver12").await.unwrap();
+    assert_eq!(call.ended().await.reason, EndReason::Internal);
+    assert_eq!(engine.open(), 0);
+    close([rider]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_call_without_a_path_fails_on_both_sides() {
+    let hub = MemoryHub::new(13);
+    let engines = [Arc::new(FakeEngine::default()), Arc::new(FakeEngine::default())];
+    engines.iter().for_each(|engine| engine.no_path());
+    let rider = builder(&hub, "rider13", 1).media_engine(engines[0].clone()).start().await.unwrap();
+    let driver = builder(&hub, "driver13", 2).media_engine(engines[1].clone()).start().await.unwrap();
+    let mut incoming = driver.incoming();
+    let call = rider.call("driver13").await.unwrap();
+    let answered = incoming.next().await.unwrap();
+    answered.accept().await.unwrap();
+    for call in [&call, &answered] {
+        let end = tokio::time::timeout(LIMIT, call.ended()).await.expect("it ends in time");
+        assert!(matches!(end.reason, EndReason::ConnectFailed(_)), "{end:?}");
+    }
+    assert_eq!(engines.map(|engine| engine.open()), [0, 0]);
+    close([rider, driver]).await;
 }

@@ -1,6 +1,6 @@
 //! What the handles of a phone share with its driver.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) ids: CallIds,
     commands: mpsc::Sender<Asked>,
     calls: Mutex<BTreeMap<CallId, KnownCall>>,
+    ended: Mutex<VecDeque<(CallId, KnownCall)>>,
     closed: watch::Sender<bool>,
 }
 
@@ -79,6 +80,7 @@ impl Shared {
             ids,
             commands,
             calls: Mutex::new(BTreeMap::new()),
+            ended: Mutex::new(VecDeque::new()),
             closed: watch::Sender::new(false),
         };
         (shared, asked)
@@ -99,7 +101,11 @@ impl Shared {
     }
 
     pub(crate) fn watch(&self, call: CallId) -> Option<(watch::Receiver<CallSnapshot>, LastStats)> {
-        self.calls().get(&call).map(|call| (call.state.subscribe(), call.stats.clone()))
+        let known = |call: &KnownCall| (call.state.subscribe(), call.stats.clone());
+        if let Some(call) = self.calls().get(&call) {
+            return Some(known(call));
+        }
+        lock(&self.ended).iter().find(|(id, _)| *id == call).map(|(_, call)| known(call))
     }
 
     pub(crate) fn conn_of(&self, call: CallId) -> Option<ConnId> {
@@ -110,10 +116,15 @@ impl Shared {
         self.calls().iter().find(|(_, call)| call.conn == Some(conn)).map(|(id, _)| *id)
     }
 
-    /// Shows a call's new state to its handles; an ended call leaves the list, its handles keep the end.
+    /// Shows a call's new state to its handles; an ended call leaves the list, its handles keep the end. The last few
+    /// are still found by id: a call may end before whoever placed it or reads of it asks for its handle.
     pub(crate) fn show(&self, snapshot: CallSnapshot) {
         let over = matches!(snapshot.state, CallState::Ended(_));
         let id = snapshot.call;
+        if let Some((_, call)) = lock(&self.ended).iter().find(|(known, _)| *known == id) {
+            call.state.send_replace(snapshot);
+            return;
+        }
         let mut calls = self.calls();
         match calls.get(&id) {
             Some(call) => {
@@ -130,9 +141,16 @@ impl Shared {
                 );
             }
         }
-        if over {
-            calls.remove(&id);
+        if !over {
+            return;
         }
+        let Some(call) = calls.remove(&id) else { return };
+        drop(calls);
+        let mut ended = lock(&self.ended);
+        if ended.len() >= ENDED_PLACES {
+            ended.pop_front();
+        }
+        ended.push_back((id, call));
     }
 
     pub(crate) fn set_conn(&self, call: CallId, conn: ConnId) {
@@ -220,5 +238,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Calls that end at once come one at a time; a reader of events that is later than this finds no handle.
+const ENDED_PLACES: usize = 16;
 /// Verbs that wait for the driver; one that finds no place is told [`CallError::Busy`].
 const COMMAND_PLACES: usize = 64;

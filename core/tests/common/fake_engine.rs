@@ -1,7 +1,7 @@
 //! A media engine without media: it answers every command as a real one would, at once, or fails as it is told.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ringback::BoxFuture;
 use ringback::media::link::sound_link;
@@ -26,29 +26,33 @@ struct State {
 }
 
 impl FakeEngine {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics with the lock held")
+    }
+
     /// Every connection fails like this from now on.
     pub(crate) fn fail(&self, why: MediaFailure) {
-        self.state.lock().unwrap().fail = Some(why);
+        self.state().fail = Some(why);
     }
 
     /// Every queue is full from now on.
     pub(crate) fn refuse(&self) {
-        self.state.lock().unwrap().refuse = true;
+        self.state().refuse = true;
     }
 
     /// Descriptions are made, but no path ever comes up.
     pub(crate) fn no_path(&self) {
-        self.state.lock().unwrap().silent = true;
+        self.state().silent = true;
     }
 
     pub(crate) fn open(&self) -> usize {
-        self.state.lock().unwrap().open
+        self.state().open
     }
 }
 
 impl MediaEngine for FakeEngine {
     fn command(&self, conn: ConnId, command: MediaCommand) -> Result<(), QueueFull> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state();
         if state.refuse {
             return Err(QueueFull);
         }
@@ -102,7 +106,7 @@ impl MediaEngine for FakeEngine {
         Box::pin(async {
             loop {
                 let grown = self.grown.notified();
-                if let Some(event) = self.state.lock().unwrap().events.pop_front() {
+                if let Some(event) = self.state().events.pop_front() {
                     return event;
                 }
                 grown.await;
