@@ -97,7 +97,7 @@ impl Clock for BootClock {
         self.tokio.now()
     }
 
-    /// Timers stop while the machine sleeps, so a long wait is taken in steps of at most [`STEP`].
+    /// Timers stop while the machine sleeps, so a long wait is taken in steps of at most 5 s.
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if deadline == Timestamp::NEVER {

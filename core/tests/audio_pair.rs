@@ -34,6 +34,7 @@ async fn a_chirp_arrives_whole_and_soon() {
 async fn sound_survives_ten_percent_of_loss() {
     let mut pair = Pair::new(Path { delay: Duration::from_millis(20), loss_percent: 10 });
     pair.talk();
+    pair.a.set_loss(0.1);
     pair.say(&buzz(48_000 * 4), Duration::from_secs(4)).await;
     let heard = pair.b.stats(CONN).unwrap().playout;
     // Of two losses in a row only one is repeated, and pauses are not repeated at all.

@@ -12,7 +12,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`device`] | the port `AudioDevices`, sources and sinks |
-//! | [`clocked`] | devices without hardware: [`file`], [`synthetic`], [`tap`], pairs of devices |
+//! | [`clocked`] | devices without hardware: [`mod@file`], [`synthetic`], [`tap`], pairs of devices |
 //! | [`cpal`] | the devices of a desktop |
 //! | [`callback`], [`ring`] | what runs on a device's real-time thread, and the ring to it |
 //! | `codec`, `leg`, `tones`, `level` | Opus, one connection, progress tones, loudness |

@@ -1,6 +1,6 @@
 //! The rings between a device's callback and the engine, with the resampler that holds each of them at its fill.
 //!
-//! The device has its own clock and its own rate, the engine ticks every 10 ms. A PI loop ([`Drift`]) steers the
+//! The device has its own clock and its own rate, the engine ticks every 10 ms. A PI loop (`Drift`) steers the
 //! resampler's ratio by at most 0.5 %, so that the ring neither runs dry nor grows. A device at 48 kHz is held by
 //! slipping single samples across a crossfade (no delay, next to no cost); other rates go through a sinc resampler.
 //!

@@ -1,6 +1,6 @@
 //! The runtime of one connection: mends measured defects of webrtc 0.21.1 from outside the crate.
 //!
-//! The engine does all its I/O through a `Runtime`. [`ConnectionRuntime`] wraps one, sees every datagram and every
+//! The engine does all its I/O through a `Runtime`. `ConnectionRuntime` wraps one, sees every datagram and every
 //! timer of its connection, and so needs no patched crate. Build one for each connection.
 //!
 //! | defect | mend | where |
