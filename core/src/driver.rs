@@ -26,7 +26,7 @@ use crate::events::{CallEvent, Event, EventKind};
 use crate::media::{EngineEvent, MediaCommand, MediaEngine, MediaEvent};
 use crate::phone::{Asked, Shared};
 use crate::policy::MayRing;
-use crate::proto::call::{Admission, CallState, Calls, Command, Input, Output, SignalingInput};
+use crate::proto::call::{Admission, CallState, Calls, Command, Direction, Input, Output, SignalingInput};
 use crate::proto::session::MediaFailure;
 use crate::proto::{CallId, ConnId, DeviceId, Timestamp, UserId};
 use crate::signaling::{Signaling, SignalingEvent, SignalingHealth};
@@ -145,9 +145,12 @@ impl Driver {
         }
         // A dial may have accepted a call of that user that rings here, instead of placing one.
         let led_to = dialed.and_then(|(call, to)| {
-            let of_peer =
-                || self.shared.snapshots().into_iter().find(|call| call.peer == to).map(|call| call.call);
-            self.shared.watch(call).map(|_| call).or_else(of_peer)
+            let live = self.shared.snapshots();
+            let placed = live.iter().find(|live| live.call == call);
+            let accepted = live.iter().find(|live| live.peer == to && live.direction == Direction::Incoming);
+            // Or it ended at once; its handle still says how.
+            let ended = || self.shared.watch(call).map(|_| call);
+            placed.or(accepted).map(|live| live.call).or_else(ended)
         });
         // Whoever asked may be gone; the verb has its effect all the same.
         let _ = answer.send(checked.map(|()| led_to));

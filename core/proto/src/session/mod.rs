@@ -1,7 +1,7 @@
 //! Media negotiation: connections, offers, candidates, the restart ladder.
 //!
-//! A [`Session`] belongs to one call and owns its connections: the current one and, during a rebuild, the one that
-//! retires. The call machine feeds it and drains [`Step`]s; the session never sends and never ends a call by itself.
+//! A `Session` belongs to one call and owns its connections: the current one and, during a rebuild, the one that
+//! retires. The call machine feeds it and drains `Step`s; the session never sends and never ends a call by itself.
 //!
 //! ```text
 //!  caller:  Open, CreateOffer --OfferReady--> offered --answer--> TakeAnswer ... restart: CreateOffer(round + 1)
