@@ -1,7 +1,7 @@
 //! The suite `demo`: runs the demo for real, and believes none of its figures without computing them again.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -142,7 +142,8 @@ impl Run {
 }
 
 fn command(options: &[&str], artifacts: &Path) -> Result<Command> {
-    let mut command = Command::new(env::current_exe().context("the path of xtask")?);
+    // Built with the rest: the file that runs now may have been replaced by that build.
+    let mut command = Command::new(workspace::target().join("debug").join("xtask"));
     command.args(["demo", "--json", "--yes", "--artifacts"]).arg(artifacts).args(options);
     // The suite has built them, with the whole workspace.
     command.arg("--programs").arg(workspace::target().join("debug"));
