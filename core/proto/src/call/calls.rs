@@ -159,8 +159,8 @@ impl Calls {
     /// The user accepts: other ringing calls are declined, others that are answered are held.
     pub(super) fn accept(&mut self, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
-        let (waits, peer) = match &call.phase {
-            Phase::Ringing(_) | Phase::Announced(_) => (true, call.facts.peer.clone()),
+        let peer = match &call.phase {
+            Phase::Ringing(_) | Phase::Announced(_) => call.facts.peer.clone(),
             Phase::Preparing(_)
             | Phase::Dialing(_)
             | Phase::Answering(_)
@@ -169,7 +169,6 @@ impl Calls {
             | Phase::Reconnecting(_)
             | Phase::Ended(_) => return,
         };
-        debug_assert!(waits);
         self.make_way(id, Some(&peer));
         self.update(id, |facts, cx, phase| facts.on_accept(cx, phase));
     }
