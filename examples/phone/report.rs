@@ -125,7 +125,9 @@ impl Report {
                 loss * 100.0
             ),
             json!({"event": "stats", "path": path, "loss": loss, "jitter_ms": jitter_ms, "rtt_ms": rtt_ms,
-                   "concealed_ms": concealed_ms, "packets_received": network.packets_received}),
+                   "concealed_ms": concealed_ms, "packets_received": network.packets_received,
+                   "speaker_missed_samples": stats.sound.underruns,
+                   "microphone_gaps": stats.sound.capture_gaps}),
         );
     }
 }

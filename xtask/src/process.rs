@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -52,6 +52,21 @@ pub(crate) struct Group {
 impl Group {
     /// Starts `command` with piped output. Standard input stays as the caller set it.
     pub(crate) fn spawn(command: &mut Command) -> Result<Group> {
+        let (mut group, lines) = Group::start(command)?;
+        if let Some(out) = group.child.stdout.take() {
+            forward(out, Line::Out, lines);
+        }
+        Ok(group)
+    }
+
+    /// The same for a child whose output is not lines.
+    pub(crate) fn spawn_raw(command: &mut Command) -> Result<(Group, ChildStdout)> {
+        let (mut group, _) = Group::start(command)?;
+        let out = group.child.stdout.take().context("a piped output is there once")?;
+        Ok((group, out))
+    }
+
+    fn start(command: &mut Command) -> Result<(Group, SyncSender<Line>)> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
@@ -65,13 +80,10 @@ impl Group {
 
         // A full channel blocks the reader and then the child, so a chatty child waits for us instead of filling memory.
         let (sender, lines) = sync_channel(1024);
-        if let Some(out) = child.stdout.take() {
-            forward(out, Line::Out, sender.clone());
-        }
         if let Some(err) = child.stderr.take() {
-            forward(err, Line::Err, sender);
+            forward(err, Line::Err, sender.clone());
         }
-        Ok(Group { child, lines })
+        Ok((Group { child, lines }, sender))
     }
 
     pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {

@@ -6,7 +6,7 @@
 #![deny(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use rtrb::chunks::ChunkError;
 use rtrb::{Consumer, Producer};
@@ -28,7 +28,7 @@ pub trait DeviceSample: Copy + Send + 'static {
 pub struct CallbackCounters {
     callbacks: AtomicU64,
     missed: AtomicU64,
-    largest: AtomicU32,
+    frames: AtomicU64,
     failed: AtomicBool,
 }
 
@@ -43,9 +43,9 @@ impl CallbackCounters {
         self.missed.load(Relaxed)
     }
 
-    /// The most frames that one callback brought or asked for.
-    pub fn largest(&self) -> usize {
-        self.largest.load(Relaxed) as usize
+    /// Frames that the callbacks brought or asked for.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Relaxed)
     }
 
     /// Whether the stream reported an error.
@@ -60,7 +60,7 @@ impl CallbackCounters {
 
     fn on_callback(&self, frames: usize, missed: usize) {
         self.callbacks.fetch_add(1, Relaxed);
-        self.largest.fetch_max(u32::try_from(frames).unwrap_or(u32::MAX), Relaxed);
+        self.frames.fetch_add(frames as u64, Relaxed);
         if missed > 0 {
             self.missed.fetch_add(missed as u64, Relaxed);
         }
@@ -118,7 +118,12 @@ impl OnPlayback {
             filled.fill(S::SILENCE);
         }
         rest.fill(S::SILENCE);
-        self.counters.on_callback(frames, if self.started { frames - ready } else { 0 });
+        if self.started {
+            self.counters.on_callback(frames, frames - ready);
+        } else {
+            // The first callbacks fill the device's whole buffer, which says nothing about the later ones.
+            self.counters.on_callback(0, 0);
+        }
     }
 
     fn fill<S: DeviceSample>(&mut self, interleaved: &mut [S], frames: usize) -> Result<(), ChunkError> {
@@ -189,7 +194,7 @@ mod tests {
         let mut callback = OnCapture::new(producer, 2, counters.clone());
         callback.on_samples(&[0.5f32, 0.1, 1.0, 0.0, 0.2, 0.2]);
         callback.on_samples(&[i16::MIN; 6]);
-        assert_eq!((counters.callbacks(), counters.missed(), counters.largest()), (2, 2, 3));
+        assert_eq!((counters.callbacks(), counters.missed(), counters.frames()), (2, 2, 6));
         let heard: Vec<f32> = std::iter::from_fn(|| consumer.pop().ok()).collect();
         assert_eq!(heard, [0.3, 0.5, 0.2, -1.0]);
     }
@@ -201,7 +206,7 @@ mod tests {
         let mut callback = OnPlayback::new(consumer, 2, counters.clone());
         let mut out = [1i16; 4];
         callback.on_samples(&mut out);
-        assert_eq!((out, counters.missed()), ([0; 4], 0));
+        assert_eq!((out, counters.missed(), counters.frames()), ([0; 4], 0, 0));
         producer.push(1.0).unwrap();
         callback.on_samples(&mut out);
         assert_eq!((out, counters.missed()), ([32_767, 32_767, 0, 0], 1));

@@ -43,34 +43,119 @@ const INTEGRAL: f64 = PROPORTIONAL * PROPORTIONAL / 4.0;
 const LIMIT: f64 = 0.005;
 
 /// How many samples a ring keeps beyond what is needed, because neither side is punctual.
+///
+/// | since the last time that samples came too late | then | margin |
+/// |---|---|---|
+/// | more than 10 s, or never | a standstill, which no margin covers | as it is |
+/// | less | this device or machine is unpunctual | 5 ms more, up to 40 ms |
+/// | a minute in calm | | 2.5 ms less, down to 2.5 ms |
 pub(super) struct Margin {
     samples: usize,
     step: usize,
     calm_ticks: u32,
+    /// Samples came too late at the beginning of the calm ticks.
+    was_late: bool,
 }
 
 impl Margin {
     pub(super) fn new(rate_hz: u32) -> Self {
         let step = rate_hz as usize / 400;
-        Self { samples: step, step, calm_ticks: 0 }
+        Self { samples: step, step, calm_ticks: 0, was_late: false }
     }
 
     pub(super) fn samples(&self) -> usize {
         self.samples
     }
 
-    /// Samples came too late: 5 ms more, up to 40 ms. Twice is enough when the callback drifts across our tick.
+    /// Samples came too late.
     pub(super) fn late(&mut self) {
-        self.samples = (self.samples + 2 * self.step).min(16 * self.step);
+        if self.was_late && self.calm_ticks < 1_000 {
+            self.samples = (self.samples + 2 * self.step).min(16 * self.step);
+        }
+        self.was_late = true;
         self.calm_ticks = 0;
     }
 
-    /// A tick without trouble: after a minute of them 2.5 ms less, never below the first.
+    /// A tick without trouble.
     pub(super) fn calm(&mut self) {
         self.calm_ticks += 1;
         if self.calm_ticks == 6_000 {
+            self.was_late = false;
             self.calm_ticks = 0;
             self.samples = (self.samples - self.step).max(self.step);
         }
+    }
+}
+
+/// How much a device brings or asks for when it does so at all: its period, or several of them if they are short.
+#[derive(Default)]
+pub(super) struct Period {
+    /// What the callbacks had counted at the last tick.
+    seen: u64,
+    average: f64,
+    ticks: u32,
+}
+
+impl Period {
+    /// Takes the callbacks' count; returns the average of what came in a tick in which something came, in samples.
+    ///
+    /// An average and not the largest: what a standstill held back comes in one piece and says nothing about the next.
+    pub(super) fn with(&mut self, frames: u64) -> usize {
+        let came = frames.saturating_sub(self.seen);
+        self.seen = frames;
+        if came > 0 {
+            self.ticks = (self.ticks + 1).min(MEMORY_TICKS);
+            self.average += (came as f64 - self.average) / f64::from(self.ticks);
+        }
+        self.average as usize
+    }
+}
+
+/// Ticks that an average goes back: 2 s and more.
+const MEMORY_TICKS: u32 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_learnt_at_once_and_outlives_a_burst() {
+        let (mut period, mut frames) = (Period::default(), 0);
+        let mut with = |came| {
+            frames += came;
+            period.with(frames)
+        };
+        assert_eq!(with(0), 0);
+        assert_eq!(with(960), 960);
+        for _ in 0..500 {
+            assert_eq!((with(0), with(960)), (960, 960));
+        }
+        // A tenth of a second in one piece.
+        assert!(with(4_800) < 980);
+    }
+
+    #[test]
+    fn the_margin_grows_to_40_ms_at_most_and_shrinks_again() {
+        let mut margin = Margin::new(48_000);
+        let mut seen = vec![margin.samples() * 10 / 480];
+        for _ in 0..10 {
+            margin.late();
+            (0..900).for_each(|_| margin.calm());
+            seen.push(margin.samples() * 10 / 480);
+        }
+        // In milliseconds.
+        assert_eq!(seen, [2, 2, 7, 12, 17, 22, 27, 32, 37, 40, 40]);
+        (0..6_000 * 30).for_each(|_| margin.calm());
+        assert_eq!(margin.samples(), 120);
+    }
+
+    #[test]
+    fn rare_standstills_leave_the_margin_alone() {
+        let mut margin = Margin::new(48_000);
+        for _ in 0..5 {
+            margin.late();
+            (0..1_100).for_each(|_| margin.calm());
+        }
+        assert_eq!(margin.samples(), 120);
     }
 }

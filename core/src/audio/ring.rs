@@ -4,7 +4,7 @@
 //! resampler's ratio by at most 0.5 %, so that the ring neither runs dry nor grows. A device at 48 kHz is held by
 //! slipping single samples across a crossfade (no delay, next to no cost); other rates go through a sinc resampler.
 //!
-//! The fill that a ring is held at covers the largest callback seen and a margin that grows when samples came too late
+//! The fill that a ring is held at covers the callbacks' period and a margin that grows when samples came too late
 //! and shrinks again in calm times.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use rubato::FixedAsync;
 
 use crate::audio::callback::{CallbackCounters, OnCapture, OnPlayback};
-use crate::audio::drift::{Drift, Margin};
+use crate::audio::drift::{Drift, Margin, Period};
 use crate::audio::resample::Resampling;
 use crate::audio::{FRAME, RATE_HZ};
 
@@ -37,6 +37,7 @@ pub struct CaptureRing {
     resampling: Resampling,
     drift: Drift,
     margin: Margin,
+    period: Period,
     counters: Arc<CallbackCounters>,
     /// The ring is being filled to its target.
     filling: bool,
@@ -54,6 +55,7 @@ impl CaptureRing {
             resampling,
             drift: Drift::new(),
             margin: Margin::new(rate_hz),
+            period: Period::default(),
             counters,
             filling: true,
             gaps: 0,
@@ -76,7 +78,7 @@ impl CaptureRing {
     pub(super) fn pull(&mut self, frame: &mut [f32; FRAME]) {
         let needed = self.resampling.next_input();
         let tick = self.rate_hz as usize / 100;
-        let saw = self.counters.largest().saturating_sub(tick) / 2;
+        let saw = self.period.with(self.counters.frames()).saturating_sub(tick) / 2;
         let target = needed + self.margin.samples() + saw;
         let fill = self.ring.slots();
         if fill < needed || (self.filling && fill < target) {
@@ -113,6 +115,7 @@ pub struct PlaybackRing {
     resampling: Resampling,
     drift: Drift,
     margin: Margin,
+    period: Period,
     counters: Arc<CallbackCounters>,
     missed: u64,
     filled: bool,
@@ -129,6 +132,7 @@ impl PlaybackRing {
             resampling,
             drift: Drift::new(),
             margin: Margin::new(rate_hz),
+            period: Period::default(),
             counters,
             missed: 0,
             filled: false,
@@ -151,8 +155,9 @@ impl PlaybackRing {
     /// Takes the next 10 ms.
     pub(super) fn push(&mut self, frame: &[f32; FRAME]) {
         let tick = self.rate_hz as usize / 100;
-        // Half a tick: the callback comes at any phase of ours. A larger callback drains in larger steps.
-        let target = tick / 2 + self.margin.samples() + self.counters.largest().saturating_sub(tick);
+        // Half a tick: the callback comes at any phase of ours. A longer period drains in larger steps.
+        let period = self.period.with(self.counters.frames());
+        let target = tick / 2 + self.margin.samples() + period.saturating_sub(tick);
         let missed = self.counters.missed();
         if missed > self.missed {
             self.missed = missed;

@@ -16,7 +16,7 @@ pub(super) enum Devices {
     /// Speech read from a file, what is heard written to one.
     File { artifacts: PathBuf, crossed: bool },
     /// Microphones that are fed with speech and speakers that are recorded.
-    Virtual { pulse: Pulse, artifacts: PathBuf, crossed: bool },
+    Virtual { pulse: Box<Pulse>, artifacts: PathBuf, crossed: bool },
     /// Whatever the machine has.
     Real,
 }
@@ -38,7 +38,7 @@ impl Devices {
         Ok(match kind {
             DeviceKind::File => Devices::File { artifacts, crossed },
             DeviceKind::Virtual => {
-                let pulse = Pulse::start().context("PulseAudio's virtual devices")?;
+                let pulse = Box::new(Pulse::start().context("PulseAudio's virtual devices")?);
                 Devices::Virtual { pulse, artifacts, crossed }
             }
             DeviceKind::Real => Devices::Real,
@@ -92,8 +92,7 @@ impl Devices {
         Ok(match self {
             Devices::File { artifacts, .. } => Recordings::Files(artifacts),
             Devices::Virtual { pulse, artifacts, .. } => {
-                let [heard_rider, heard_driver, said_rider, said_driver] = trimmed(pulse.recorded()?);
-                let (said, heard) = ([said_rider, said_driver], [heard_rider, heard_driver]);
+                let (heard, said) = trimmed(pulse.recorded()?);
                 for (n, side) in [Side::Rider, Side::Driver].into_iter().enumerate() {
                     said[n].write(artifacts.join(format!("{}-said.wav", side.name())))?;
                     heard[n].write(heard_file(&artifacts, side))?;
@@ -110,14 +109,16 @@ pub(super) fn heard_file(artifacts: &Path, side: Side) -> PathBuf {
     artifacts.join(format!("{}-heard.wav", side.name()))
 }
 
-/// Cuts what lies more than 300 ms before the first sound on any channel, on all of them alike.
-fn trimmed(sounds: [Sound; 4]) -> [Sound; 4] {
-    let first = sounds.iter().filter_map(|sound| sound.first_sound_ms(-60.0)).fold(f64::INFINITY, f64::min);
-    sounds.map(|mut sound| {
+/// Cuts what lies more than 300 ms before the first sound of all, everywhere alike.
+fn trimmed(sounds: ([Sound; 2], [Sound; 2])) -> ([Sound; 2], [Sound; 2]) {
+    let all = sounds.0.iter().chain(&sounds.1);
+    let first = all.filter_map(|sound| sound.first_sound_ms(-60.0)).fold(f64::INFINITY, f64::min);
+    let trim = |mut sound: Sound| {
         let cut = ((first - 300.0).max(0.0) * f64::from(sound.rate_hz) / 1000.0) as usize;
         sound.samples.drain(..cut.min(sound.samples.len()));
         sound
-    })
+    };
+    (sounds.0.map(trim), sounds.1.map(trim))
 }
 
 /// Whose speech goes into the microphone of `side`.

@@ -12,6 +12,7 @@
 mod devices;
 mod figures;
 mod pulse;
+mod recorder;
 mod stage;
 mod story;
 

@@ -1,13 +1,15 @@
-//! Virtual sound cards: a private PulseAudio whose devices are the channels of one null sink.
+//! Virtual sound cards: a private PulseAudio with two null sinks of two channels.
 //!
 //! ```text
-//!   wire, a null sink   1 rider_speaker   <- the rider's phone plays        4 channels, one clock: a single
-//!   of four channels    2 driver_speaker  <- the driver's phone plays       recorder on the monitor holds all
-//!                       3 rider_voice     <- speech  -> rider_microphone    that was said and heard, aligned
-//!                       4 driver_voice    <- speech  -> driver_microphone   to the sample
+//!   ears     1 rider_speaker   <- the rider's phone plays
+//!            2 driver_speaker  <- the driver's phone plays
+//!   mouths   1 rider_voice     <- speech  -> rider_microphone
+//!            2 driver_voice    <- speech  -> driver_microphone
 //! ```
 //!
-//! Four null sinks would do for the phones, but each has its own clock, and each recorder its own unknown start.
+//! Both sinks are recorded. A null sink runs on the machine's clock and renders in steps as short as the most demanding
+//! stream on it asks for. A phone's speaker asks for the least there is, 0.5 ms, and a microphone that is the
+//! monitor of the same sink would wake its phone 2,000 times a second: hence two sinks.
 
 use std::{
     fs,
@@ -20,7 +22,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use ringback_measure::Sound;
 
-use super::Side;
+use super::{
+    Side,
+    recorder::{Recorded, Recorder},
+};
 use crate::process::{self, Group, Line};
 
 /// The server, its recorder and the speech that plays.
@@ -28,7 +33,8 @@ use crate::process::{self, Group, Line};
 pub(super) struct Pulse {
     /// Declared, and so dropped, before the server that they talk to.
     voices: Vec<Group>,
-    recorder: Group,
+    ears: Recorder,
+    mouths: Recorder,
     server: Group,
     folder: Folder,
 }
@@ -44,15 +50,15 @@ impl Pulse {
         let mut server = Group::spawn(folder.apply(&mut command))?;
         folder.wait_for_server(&mut server)?;
 
-        let raw = folder.recording();
-        let mut command = Command::new("parec");
-        command.args(["--device=wire.monitor", "--latency-msec=20"]).args(WIRE_FORMAT).arg(&raw);
-        let recorder = Group::spawn(folder.apply(&mut command))?;
+        let record = |sink: &str| {
+            let mut command = Command::new("parec");
+            command.arg(format!("--device={sink}.monitor")).args(RECORD_LATENCY).args(RECORD_FORMAT);
+            Recorder::start(folder.apply(&mut command))
+        };
+        let (ears, mouths) = (record("ears")?, record("mouths")?);
         // A monitor delivers its first samples up to two seconds after it was opened.
-        wait_until("the recorder of the virtual devices", || {
-            fs::metadata(&raw).is_ok_and(|meta| meta.len() > 0)
-        })?;
-        Ok(Pulse { voices: Vec::new(), recorder, server, folder })
+        wait_until("the recorders of the virtual devices", || ears.has_begun() && mouths.has_begun())?;
+        Ok(Pulse { voices: Vec::new(), ears, mouths, server, folder })
     }
 
     /// What makes a program use this server.
@@ -63,24 +69,31 @@ impl Pulse {
     /// Plays `speech` into the microphone of `side`.
     pub(super) fn speak(&mut self, side: Side, speech: &Path) -> Result<()> {
         let mut command = Command::new("paplay");
-        command.arg(format!("--device={}_voice", side.name())).arg("--latency-msec=20").arg(speech);
+        command.arg(format!("--device={}_voice", side.name())).args(VOICE_LATENCY).arg(speech);
         self.voices.push(Group::spawn(self.folder.apply(&mut command))?);
         Ok(())
     }
 
-    /// Stops everything; returns the channels in their order.
-    pub(super) fn recorded(self) -> Result<[Sound; 4]> {
-        let Pulse { voices, recorder, server, folder } = self;
+    /// Stops everything; returns what the ears and the mouths had, the rider first, from the same moment on.
+    pub(super) fn recorded(self) -> Result<([Sound; 2], [Sound; 2])> {
+        let Pulse { voices, ears, mouths, server, folder } = self;
         drop(voices);
-        recorder.stop(GRACE);
+        let (ears, mouths) = (ears.stop(GRACE)?, mouths.stop(GRACE)?);
         server.stop(GRACE);
-        let bytes = fs::read(folder.recording()).context("the recording of the virtual devices")?;
-        let all = Sound::from_s16le(48_000, &bytes).samples;
-        Ok(std::array::from_fn(|channel| Sound {
-            rate_hz: 48_000,
-            samples: all.chunks_exact(4).map(|frame| frame[channel]).collect(),
-        }))
+        drop(folder);
+        let from = ears.began.max(mouths.began);
+        Ok((channels(&ears, from), channels(&mouths, from)))
     }
+}
+
+/// Both channels without what was recorded before `from`.
+fn channels(recorded: &Recorded, from: Instant) -> [Sound; 2] {
+    let early = from.saturating_duration_since(recorded.began).as_secs_f64() * f64::from(RATE_HZ);
+    let kept = recorded.samples.get(early as usize..).unwrap_or_default();
+    std::array::from_fn(|channel| {
+        let bytes: Vec<u8> = kept.iter().flat_map(|frame| frame[channel].to_le_bytes()).collect();
+        Sound::from_s16le(RATE_HZ, &bytes)
+    })
 }
 
 /// A private runtime folder, removed with the last use. Its path stays short: a socket's may have 107 bytes.
@@ -98,10 +111,6 @@ impl Folder {
         builder.create(&path).with_context(|| path.display().to_string())?;
         process::remove_on_signal(path.clone());
         Ok(Folder(path))
-    }
-
-    fn recording(&self) -> PathBuf {
-        self.0.join("wire.raw")
     }
 
     fn socket(&self) -> PathBuf {
@@ -151,24 +160,23 @@ impl Drop for Folder {
 
 /// The server's start script.
 fn devices(socket: &Path) -> String {
-    let mut script = format!(
-        "load-module module-native-protocol-unix auth-anonymous=1 socket={}\n\
-         load-module module-null-sink sink_name=wire rate=48000 channels=4 channel_map={CHANNELS}\n",
-        socket.display()
-    );
-    let places: Vec<&str> = CHANNELS.split(',').collect();
-    let mono = "channels=1 channel_map=mono remix=no";
-    for (name, place) in
-        ["rider_speaker", "driver_speaker", "rider_voice", "driver_voice"].iter().zip(&places)
-    {
-        script.push_str(&format!(
-            "load-module module-remap-sink sink_name={name} master=wire master_channel_map={place} {mono}\n"
-        ));
+    let mut script =
+        format!("load-module module-native-protocol-unix auth-anonymous=1 socket={}\n", socket.display());
+    for sink in ["ears", "mouths"] {
+        script
+            .push_str(&format!("load-module module-null-sink sink_name={sink} rate={RATE_HZ} channels=2\n"));
     }
-    for (name, place) in ["rider_microphone", "driver_microphone"].iter().zip(&places[2..]) {
-        script.push_str(&format!(
-            "load-module module-remap-source source_name={name} master=wire.monitor master_channel_map={place} {mono}\n"
-        ));
+    let mono = "channels=1 channel_map=mono remix=no";
+    for (side, place) in [("rider", "front-left"), ("driver", "front-right")] {
+        let remap = |module: &str, kind: &str, name: &str, master: &str| {
+            format!(
+                "load-module module-remap-{module} {kind}_name={side}_{name} master={master} \
+                 master_channel_map={place} {mono}\n"
+            )
+        };
+        script.push_str(&remap("sink", "sink", "speaker", "ears"));
+        script.push_str(&remap("sink", "sink", "voice", "mouths"));
+        script.push_str(&remap("source", "source", "microphone", "mouths.monitor"));
     }
     script.push_str("set-default-sink rider_speaker\nset-default-source rider_microphone\n");
     script
@@ -185,13 +193,12 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) -> Result<()> {
     Ok(())
 }
 
-const CHANNELS: &str = "front-left,front-right,rear-left,rear-right";
-const WIRE_FORMAT: &[&str] = &[
-    "--format=s16le",
-    "--rate=48000",
-    "--channels=4",
-    "--channel-map=front-left,front-right,rear-left,rear-right",
-];
+const RATE_HZ: u32 = 48_000;
+const RECORD_FORMAT: &[&str] = &["--raw", "--format=s16le", "--rate=48000", "--channels=2"];
+/// Makes the mouths render in steps of 5 ms, as a good microphone would.
+const RECORD_LATENCY: &[&str] = &["--latency-msec=5"];
+/// Ample, for a machine that is busy: it comes before the mouth and so counts nowhere.
+const VOICE_LATENCY: &[&str] = &["--latency-msec=200"];
 /// No real-time priority, which a container refuses, and no end while nobody plays.
 const SERVER_OPTIONS: &[&str] =
     &["--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no", "--high-priority=no"];
@@ -206,7 +213,8 @@ mod tests {
         let script = devices(Path::new("/run/x"));
         let place = |name: &str| {
             let line = script.lines().find(|line| line.contains(&format!("_name={name} "))).unwrap();
-            line.split("master_channel_map=").nth(1).unwrap().split(' ').next().unwrap().to_owned()
+            let (_, rest) = line.split_once("master=").unwrap();
+            rest.split_once(" channels").unwrap().0.replace(".monitor", "")
         };
         assert_eq!(place("rider_voice"), place("rider_microphone"));
         assert_eq!(place("driver_voice"), place("driver_microphone"));

@@ -67,7 +67,7 @@ impl Direction for Capture {
         }
         let ranges = device.supported_input_configs().map_err(|e| device_error(&e))?;
         let (format, config) = choose_format(ranges, || device.default_input_config().ok())?;
-        with_either_buffer(config, |config| match format {
+        with_either_buffer(config, period_ms(device), |config| match format {
             Format::F32 => of::<f32>(device, config),
             Format::I16 => of::<i16>(device, config),
             Format::I32 => of::<i32>(device, config),
@@ -99,7 +99,7 @@ impl Direction for Playback {
         }
         let ranges = device.supported_output_configs().map_err(|e| device_error(&e))?;
         let (format, config) = choose_format(ranges, || device.default_output_config().ok())?;
-        with_either_buffer(config, |config| match format {
+        with_either_buffer(config, period_ms(device), |config| match format {
             Format::F32 => of::<f32>(device, config),
             Format::I16 => of::<i16>(device, config),
             Format::I32 => of::<i32>(device, config),
@@ -156,13 +156,31 @@ fn choose_format(
     Ok((format, config.config()))
 }
 
-/// Builds with callbacks of 10 ms, or with the device's own if it refuses: by default PulseAudio buffers 2 s, while the
-/// ALSA plugin to it and some cards know their own size only.
+/// How much a callback is to carry, in milliseconds.
+///
+/// A sound server is another process. cpal lets PulseAudio keep twice this for a speaker, and once this for a
+/// microphone: what does not fit is thrown away. A busy machine makes server or client wait for 10 ms several times a
+/// minute, which must not be heard; and cpal does not tell when it happened, so there is nothing to adapt by.
+fn period_ms(device: &Device) -> u32 {
+    #[cfg(target_os = "linux")]
+    if device.id().is_ok_and(|id| id.host() == ::cpal::HostId::PulseAudio) {
+        return 20;
+    }
+    let _ = device;
+    10
+}
+
+/// Builds with callbacks of `period_ms`, or with the device's own if it refuses: by default PulseAudio buffers 2 s,
+/// while the ALSA plugin to it and some cards know their own size only.
 fn with_either_buffer<T>(
     config: StreamConfig,
+    period_ms: u32,
     mut build: impl FnMut(StreamConfig) -> Result<T, ::cpal::Error>,
 ) -> Result<T, DeviceError> {
-    let fixed = StreamConfig { buffer_size: BufferSize::Fixed((config.sample_rate / 100).max(1)), ..config };
+    let fixed = StreamConfig {
+        buffer_size: BufferSize::Fixed((config.sample_rate / 1000 * period_ms).max(1)),
+        ..config
+    };
     match build(fixed) {
         Ok(built) => Ok(built),
         Err(error) if device_error(&error) == DeviceError::Unsupported => {
