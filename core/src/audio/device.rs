@@ -152,6 +152,12 @@ pub trait Source: Send {
     /// # Errors
     /// The source is broken; it is not asked again.
     fn pull(&mut self, frame: &mut [f32; FRAME]) -> Result<(), DeviceError>;
+
+    /// Whether somebody is waited for or waits, so that every 10 ms count. Default true. If neither source nor sink is
+    /// live, the engine wakes half as often and moves 20 ms at a time.
+    fn is_live(&self) -> bool {
+        true
+    }
 }
 
 /// A taker of sound without a clock of its own.
@@ -161,6 +167,11 @@ pub trait Sink: Send {
     /// # Errors
     /// The sink is broken; it is not asked again.
     fn push(&mut self, frame: &[f32; FRAME]) -> Result<(), DeviceError>;
+
+    /// As [`Source::is_live`].
+    fn is_live(&self) -> bool {
+        true
+    }
 }
 
 /// What became of an opening.

@@ -115,6 +115,21 @@ impl Engine {
             && !self.legs.values().any(Leg::is_active)
     }
 
+    /// Whether the next tick may come with the one after it: no end that is open is live.
+    pub(super) fn can_wait(&mut self) -> bool {
+        let capture = match self.capture.end() {
+            Some(CaptureEnd::Ring(_)) => false,
+            Some(CaptureEnd::Clocked(source)) => !source.is_live(),
+            None => self.capture.is_closed(),
+        };
+        let playback = match self.playback.end() {
+            Some(PlaybackEnd::Ring(_)) => false,
+            Some(PlaybackEnd::Clocked(sink)) => !sink.is_live(),
+            None => self.playback.is_closed(),
+        };
+        capture && playback
+    }
+
     /// Closes everything.
     pub(super) fn close(&mut self) {
         self.plan = AudioPlan::default();

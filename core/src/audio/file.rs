@@ -9,17 +9,16 @@ use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
-use rubato::FixedAsync;
 
 use crate::audio::device::{DeviceError, Sink, Source};
-use crate::audio::resample::Resampling;
+use crate::audio::resample::FileResampling;
 use crate::audio::{FRAME, RATE_HZ};
 
 /// A WAV file that is played into a call.
 pub struct WavSource {
     reader: WavReader<BufReader<File>>,
     spec: WavSpec,
-    resampling: Option<Resampling>,
+    resampling: Option<FileResampling>,
     input: Vec<f32>,
     repeat: bool,
     ended: bool,
@@ -36,9 +35,8 @@ impl WavSource {
         if spec.channels == 0 || !(4_000..=384_000).contains(&spec.sample_rate) {
             return Err(DeviceError::NotWav);
         }
-        let resampling = (spec.sample_rate != RATE_HZ)
-            .then(|| Resampling::new(spec.sample_rate, RATE_HZ, FixedAsync::Output));
-        let longest = resampling.as_ref().map_or(FRAME, Resampling::largest_input);
+        let resampling = (spec.sample_rate != RATE_HZ).then(|| FileResampling::new(spec.sample_rate));
+        let longest = resampling.as_ref().map_or(FRAME, FileResampling::largest_input);
         Ok(Self { reader, spec, resampling, input: vec![0.0; longest], repeat, ended: false })
     }
 
@@ -71,7 +69,7 @@ impl WavSource {
 
 impl Source for WavSource {
     fn pull(&mut self, frame: &mut [f32; FRAME]) -> Result<(), DeviceError> {
-        let count = self.resampling.as_ref().map_or(FRAME, Resampling::next_input);
+        let count = self.resampling.as_ref().map_or(FRAME, FileResampling::next_input);
         self.read(count)?;
         match &mut self.resampling {
             Some(resampling) => {
@@ -80,6 +78,10 @@ impl Source for WavSource {
             None => frame.copy_from_slice(&self.input[..FRAME]),
         }
         Ok(())
+    }
+
+    fn is_live(&self) -> bool {
+        false
     }
 }
 
@@ -132,6 +134,10 @@ impl Sink for WavSink {
             self.writer.flush().map_err(as_device_error)?;
         }
         Ok(())
+    }
+
+    fn is_live(&self) -> bool {
+        false
     }
 }
 

@@ -31,6 +31,10 @@ impl Source for ToneSource {
         }
         Ok(())
     }
+
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// A microphone that hears nothing.
@@ -41,6 +45,10 @@ impl Source for SilenceSource {
         frame.fill(0.0);
         Ok(())
     }
+
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// A speaker that nobody hears.
@@ -49,5 +57,9 @@ pub struct NullSink;
 impl Sink for NullSink {
     fn push(&mut self, _frame: &[f32; FRAME]) -> Result<(), DeviceError> {
         Ok(())
+    }
+
+    fn is_live(&self) -> bool {
+        false
     }
 }

@@ -294,7 +294,8 @@ fn index(side: Side) -> usize {
 const FAR: f64 = 0.9;
 /// Likeness to one's own speech must stay below.
 const OWN: f64 = 0.5;
-const PICTURE: &str = "call.png";
+/// The picture's file.
+pub(super) const PICTURE: &str = "call.png";
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ mod story;
 
 use std::{
     fs,
+    io::ErrorKind,
     path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
@@ -116,10 +117,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
 
     let artifacts = workspace::root().join(&options.artifacts);
-    if artifacts.exists() {
-        fs::remove_dir_all(&artifacts).with_context(|| artifacts.display().to_string())?;
-    }
     fs::create_dir_all(&artifacts).with_context(|| artifacts.display().to_string())?;
+    remove_results(&artifacts)?;
 
     let mut story = Story::new();
     let figures = match call(options, &artifacts, &mut story) {
@@ -136,6 +135,20 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         println!("{}", figures.json());
     }
     Ok(figures.ok())
+}
+
+/// Removes what an earlier demo left in `folder`, and nothing else: the folder is the user's.
+fn remove_results(folder: &std::path::Path) -> Result<()> {
+    for name in RESULTS {
+        let file = folder.join(name);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| file.display().to_string());
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn call(options: &Options, artifacts: &std::path::Path, story: &mut Story) -> Result<Figures> {
@@ -168,6 +181,17 @@ fn build() -> Result<()> {
     Ok(())
 }
 
+/// Every file that a demo writes.
+const RESULTS: &[&str] = &[
+    "rider-said.wav",
+    "rider-heard.wav",
+    "driver-said.wav",
+    "driver-heard.wav",
+    figures::PICTURE,
+    "events.jsonl",
+    "figures.json",
+];
+
 /// Arguments for cargo that build the hub and the phone.
 pub(crate) const BUILD: &[&str] = &[
     "build",
@@ -176,3 +200,23 @@ pub(crate) const BUILD: &[&str] = &[
     "--bin=ringback-server",
     "--example=phone",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_what_no_demo_wrote() {
+        let folder = std::env::temp_dir().join(format!("ringback-results-{}", std::process::id()));
+        fs::create_dir_all(folder.join("mine")).unwrap();
+        for file in ["mine/letter.txt", "notes.txt", "figures.json", "rider-heard.wav"] {
+            fs::write(folder.join(file), "x").unwrap();
+        }
+        remove_results(&folder).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["mine", "notes.txt"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
