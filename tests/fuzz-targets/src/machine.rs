@@ -327,6 +327,6 @@ const KINDS: [&str; 14] = [
     "ack",
     "error",
 ];
-const MOST_STEPS: usize = 200;
+const MOST_STEPS: usize = 100;
 /// Longer than every deadline in a row: two rings, a connect, a reconnect, a tombstone.
 const PATIENCE: Duration = Duration::from_secs(900);
