@@ -111,7 +111,7 @@ impl PulseServer {
     pub fn start_with(devices: &str) -> Self {
         let dir = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").expect("inside() sets it"));
         let script = dir.join("script.pa");
-        fs::write(&script, format!("{SOCKET}{devices}")).expect("the folder is ours");
+        fs::write(&script, format!("{devices}{SOCKET}")).expect("the folder is ours");
         let child = Command::new("pulseaudio")
             .args(["-n", "--daemonize=no", "--exit-idle-time=20", "--use-pid-file=no"])
             .args(["--realtime=no", "--high-priority=no", "--log-level=error", "-F"])
@@ -257,6 +257,7 @@ fn make_private(dir: &Path) {
 
 const INSIDE: &str = "RINGBACK_INSIDE_PULSE";
 
+/// Last, as a desktop's server does it: who connects finds the devices.
 const SOCKET: &str = "load-module module-native-protocol-unix auth-anonymous=1\n";
 
 /// `module-rescue-streams` moves the streams of a removed sink without an error, as on a desktop.

@@ -114,6 +114,11 @@ impl Held {
     }
 }
 
+fn thread_names() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect()
+}
+
 /// Waits until both directions of a phone use a device.
 pub(crate) async fn in_use(events: &mut Events, kinds: impl IntoIterator<Item = DeviceKind>) {
     let mut missing: Vec<DeviceKind> = kinds.into_iter().collect();
@@ -207,7 +212,7 @@ fn expect_no_more_than(before: &Held) {
         let now = Held::now();
         now.threads <= before.threads && now.tasks <= before.tasks
     });
-    assert!(gone, "before {before:?}, now {:?}", Held::now());
+    assert!(gone, "before {before:?}, now {:?}: {:?}", Held::now(), thread_names());
 }
 
 fn settled(at_most: Duration, mut holds: impl FnMut() -> bool) -> bool {
