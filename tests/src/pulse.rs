@@ -96,14 +96,22 @@ pub struct PulseServer {
 }
 
 impl PulseServer {
-    /// Starts a server and waits until it answers. Call it within [`inside`].
+    /// Starts a server with two speakers and a microphone, and waits until it answers. Call it within [`inside`].
     ///
     /// # Panics
     /// It does not answer within 10 s.
     pub fn start() -> Self {
+        Self::start_with(SCRIPT)
+    }
+
+    /// Starts a server with the devices of a script, one command of `pactl` a line.
+    ///
+    /// # Panics
+    /// It does not answer within 10 s.
+    pub fn start_with(devices: &str) -> Self {
         let dir = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").expect("inside() sets it"));
         let script = dir.join("script.pa");
-        fs::write(&script, SCRIPT).expect("the folder is ours");
+        fs::write(&script, format!("{devices}{SOCKET}")).expect("the folder is ours");
         let child = Command::new("pulseaudio")
             .args(["-n", "--daemonize=no", "--exit-idle-time=20", "--use-pid-file=no"])
             .args(["--realtime=no", "--high-priority=no", "--log-level=error", "-F"])
@@ -130,6 +138,19 @@ impl PulseServer {
     pub fn pactl(&self, args: &[&str]) -> Option<String> {
         let output = Command::new("pactl").args(args).stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Removes a sink, as if it were unplugged.
+    ///
+    /// # Panics
+    /// There is no such sink.
+    pub fn remove_sink(&self, name: &str) {
+        let modules = self.pactl(&["list", "short", "modules"]).expect("the server answers");
+        let wanted = format!("sink_name={name}");
+        let ours = |line: &&str| line.split_whitespace().any(|word| word == wanted);
+        let line = modules.lines().find(ours).expect("a sink of this name");
+        let module = line.split('\t').next().expect("a line has a first column");
+        self.pactl(&["unload-module", module]).expect("the module can be unloaded");
     }
 
     /// Plays `samples` (48 kHz mono) on a sink, until the process that comes back is dropped or has played all.
@@ -236,9 +257,11 @@ fn make_private(dir: &Path) {
 
 const INSIDE: &str = "RINGBACK_INSIDE_PULSE";
 
+/// Last, as a desktop's server does it: who connects finds the devices.
+const SOCKET: &str = "load-module module-native-protocol-unix auth-anonymous=1\n";
+
 /// `module-rescue-streams` moves the streams of a removed sink without an error, as on a desktop.
 const SCRIPT: &str = "\
-load-module module-native-protocol-unix auth-anonymous=1
 load-module module-null-sink sink_name=spk rate=48000 channels=1
 load-module module-null-sink sink_name=other rate=44100 channels=2
 load-module module-null-sink sink_name=micfeed rate=48000 channels=1

@@ -89,9 +89,7 @@ fn a_removed_sink_is_replaced_by_the_new_default() {
         let server = PulseServer::start();
         let mut pair = Pair::start(Arc::new(tone_to_speaker())).await;
         let other = server.record("other.monitor");
-        let module = server.pactl(&["list", "short", "modules"]).unwrap();
-        let line = module.lines().find(|line| line.contains("sink_name=spk")).unwrap();
-        server.pactl(&["unload-module", line.split('\t').next().unwrap()]).unwrap();
+        server.remove_sink("spk");
         let removed = Instant::now();
         pair.expect_device(DeviceKind::Playback).await;
         println!("rebuilt after {:?}", removed.elapsed());

@@ -114,7 +114,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "devices",
         budget: minutes(5),
-        covers: "sound devices through PulseAudio's null sinks, and callbacks that do not allocate",
+        covers: "sound devices and whole calls through PulseAudio's null sinks, and callbacks that do not allocate",
         needs: setup::SOUND,
         steps: &[Step::Cargo(&[
             "test",

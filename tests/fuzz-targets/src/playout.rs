@@ -5,6 +5,8 @@ use std::time::Duration;
 use ringback_proto::Timestamp;
 use ringback_proto::playout::{FrameDecoder, Packet, Playout, PlayoutConfig, Undecodable};
 
+use crate::bytes::Reader;
+
 /// Packets and pulls as the bytes say: no panic, bounded memory, every sample within bounds.
 ///
 /// An input is a row of steps: one byte that says what happens and how long after the step before, then for a packet
@@ -35,23 +37,6 @@ pub fn jitter_buffer(data: &[u8]) {
         let counters = playout.counters();
         assert!(counters.late + counters.duplicates + counters.refused <= counters.received);
         assert!(playout.waiting() <= 128);
-    }
-}
-
-/// Bytes from the front.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    fn take_up_to(&mut self, most: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(most.min(self.0.len()));
-        self.0 = rest;
-        taken
     }
 }
 

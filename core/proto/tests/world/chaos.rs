@@ -122,7 +122,7 @@ pub(crate) fn verb(rng: &mut Rng, call: CallId) -> Command {
     }
 }
 
-fn other(world: &mut World, rng: &mut Rng, phone: usize, call: CallId) -> Input {
+pub(crate) fn other(world: &mut World, rng: &mut Rng, phone: usize, call: CallId) -> Input {
     let invite = world.phones[phone].sent.iter().rev().find(|out| out.kind == "invite").map(|out| out.id);
     let id = invite.unwrap_or(MessageId::from_random(rng.bytes16()));
     match rng.below(12) {
@@ -144,7 +144,7 @@ fn other(world: &mut World, rng: &mut Rng, phone: usize, call: CallId) -> Input 
     }
 }
 
-fn media_event(rng: &mut Rng, phone: usize, conn: ConnId) -> MediaEvent {
+pub(crate) fn media_event(rng: &mut Rng, phone: usize, conn: ConnId) -> MediaEvent {
     let round = 1 + u32::try_from(rng.below(3)).unwrap_or(0);
     let sdp = engine::sdp((phone, conn), 0, round, &[1; 32]);
     match rng.below(15) {
@@ -174,7 +174,7 @@ fn media_event(rng: &mut Rng, phone: usize, conn: ConnId) -> MediaEvent {
 }
 
 /// A device of the peer, as the real one or as another of its devices.
-fn peer_of(world: &World, phone: usize, call: CallId, rng: &mut Rng) -> Sender {
+pub(crate) fn peer_of(world: &World, phone: usize, call: CallId, rng: &mut Rng) -> Sender {
     let peer = world.phones[phone].log(call).peer.unwrap_or(UserId::new("bob").unwrap());
     let devices: Vec<Sender> = world
         .phones
@@ -204,7 +204,7 @@ pub(crate) fn stranger(world: &mut World, rng: &mut Rng, phone: usize) {
     world.hear(phone, envelope.body.kind(), call, Some(Duration::ZERO), &envelope.encode());
 }
 
-fn message(world: &World, rng: &mut Rng, phone: usize, call: CallId, from: Sender) -> Envelope {
+pub(crate) fn message(world: &World, rng: &mut Rng, phone: usize, call: CallId, from: Sender) -> Envelope {
     let to = &world.phones[phone];
     let of = world.phones[phone].sent.last().map_or(MessageId::from_random([3; 16]), |out| out.id);
     let broadcast = rng.chance(30);

@@ -1,5 +1,7 @@
 //! The sound system that cpal talks to, and its devices.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use ::cpal::traits::{DeviceTrait, HostTrait};
@@ -114,26 +116,75 @@ impl Backend {
         Ok((device, AudioDeviceId(id.to_string())))
     }
 
-    /// Ends a connection that no stream uses.
+    /// Ends a connection that no stream uses any more.
     ///
-    /// The client of the sound server (crate pulseaudio 0.3.2) has a thread that notices the end of its owner only
-    /// when the server says something. A stream that is made and dropped, as the last owner, leaves an answer under
-    /// way. Without any device this cannot be done, and the thread stays until the server goes.
+    /// The client of the sound server (crate pulseaudio 0.3.2) has a thread that notices the end of its last owner only
+    /// after something else woke it. So the last owner is a stream that was made for this: the answer to its removal
+    /// wakes the thread, which then throws the stream's callback away, and that waits until the owner is gone. A
+    /// monitor is taken before a microphone, and the stream never runs. On a server without any of them the thread
+    /// stays until the server goes.
     pub(super) fn retire(self) {
         if !self.is_server {
             return;
         }
-        let Ok((device, _)) = self.default_device(DeviceKind::Playback) else { return };
+        let Ok(devices) = self.host.devices() else { return };
+        let is_monitor = |device: &Device| device.id().is_ok_and(|id| id.to_string().ends_with(".monitor"));
+        let Some(device) = devices.filter(|device| device.supports_input()).max_by_key(is_monitor) else {
+            return;
+        };
+        let (owner, last) = last_owner();
         let config = ::cpal::StreamConfig {
             channels: 1,
             sample_rate: crate::audio::RATE_HZ,
             buffer_size: ::cpal::BufferSize::Default,
         };
-        let silent = |_: &mut [f32], _: &::cpal::OutputCallbackInfo| {};
-        let stream = device.build_output_stream(config, silent, |_| {}, Some(ANSWER_WITHIN));
+        let unheard = move |_: &[f32], _: &::cpal::InputCallbackInfo| last.stay();
+        let stream = device.build_input_stream(config, unheard, |_| {}, Some(ANSWER_WITHIN));
         drop(device);
         drop(self);
+        if stream.is_ok() {
+            owner.arm();
+        }
         drop(stream);
+        drop(owner);
+    }
+}
+
+/// Dropped when everything else is.
+struct Owner {
+    armed: Arc<AtomicBool>,
+    _gone: mpsc::SyncSender<()>,
+}
+
+/// Waits for the owner's end when it is dropped, once it is armed.
+struct AfterOwner {
+    armed: Arc<AtomicBool>,
+    gone: mpsc::Receiver<()>,
+}
+
+fn last_owner() -> (Owner, AfterOwner) {
+    // Nothing is ever sent.
+    let (tx, gone) = mpsc::sync_channel(0);
+    let armed = Arc::new(AtomicBool::new(false));
+    (Owner { armed: armed.clone(), _gone: tx }, AfterOwner { armed, gone })
+}
+
+impl Owner {
+    fn arm(&self) {
+        self.armed.store(true, Relaxed);
+    }
+}
+
+impl AfterOwner {
+    /// Keeps it in a callback.
+    fn stay(&self) {}
+}
+
+impl Drop for AfterOwner {
+    fn drop(&mut self) {
+        if self.armed.load(Relaxed) {
+            let _ = self.gone.recv_timeout(ANSWER_WITHIN);
+        }
     }
 }
 

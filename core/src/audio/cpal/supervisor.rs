@@ -33,7 +33,6 @@ impl Drop for Guard {
 
 /// A stream that works, the connection it came from, and the device.
 struct Open {
-    // Dropped in this order. The stream goes last: see `Backend::retire`.
     backend: Backend,
     id: AudioDeviceId,
     running: Running,
@@ -150,8 +149,8 @@ impl<D: Direction> Supervisor<D> {
 
     fn close(&self, open: Open) {
         let Open { backend, id: _, running } = open;
-        drop(backend);
         drop(running);
+        backend.retire();
     }
 
     fn wait(&self, how_long: Duration) {

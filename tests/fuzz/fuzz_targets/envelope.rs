@@ -1,0 +1,4 @@
+//! Explores `envelope`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ringback_fuzz_targets::envelope(data));

@@ -1,0 +1,4 @@
+//! Explores `phoenix_frame`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ringback_fuzz_targets::phoenix_frame(data));
