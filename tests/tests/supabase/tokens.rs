@@ -46,11 +46,11 @@ async fn the_inbox_of_somebody_else_is_not_allowed() {
 #[tokio::test]
 async fn a_token_is_refreshed_at_half_of_its_life_and_the_channel_stays() {
     let hub = quick_hub().await;
-    let minted = Minting::new(&hub, "rider", Duration::from_secs(4));
+    let minted = Minting::new(&hub, "rider");
     let mut rider = Phone::with_token(&hub.url(), "rider", minted.clone());
     rider.until_up().await;
-    // Four tokens at half of 4 s each: beyond the life of the first.
-    minted.until_asked(4).await;
+    // Every 2 s from the second on: beyond the life of the first.
+    minted.until_asked(5).await;
     let mut driver = Phone::private(&hub, "driver");
     driver.until_up().await;
     driver.say("rider", "{}").await;
@@ -62,7 +62,8 @@ async fn a_token_is_refreshed_at_half_of_its_life_and_the_channel_stays() {
 #[tokio::test]
 async fn a_token_that_expires_unnoticed_is_replaced_and_the_channel_comes_back() {
     let hub = quick_hub().await;
-    let short = hub.mint("rider", Duration::from_secs(2)).unwrap();
+    // Long enough for a slow machine to join with it.
+    let short = hub.mint("rider", Duration::from_secs(6)).unwrap();
     let long = hub.mint("rider", Duration::from_secs(600)).unwrap();
     // The app claims a long life for both.
     let script = Script::new(vec![token(&short), token(&long)]);
@@ -121,15 +122,15 @@ impl Token for Script {
 /// Signs a new token whenever it is asked.
 struct Minting {
     tokens: Vec<String>,
-    life: Duration,
     asked: watch::Sender<usize>,
 }
 
 impl Minting {
-    fn new(hub: &ringback_server::RunningHub, user: &str, life: Duration) -> Arc<Self> {
-        // Signed beforehand, each expiring 2 s after the one before.
-        let tokens = (0..8).map(|n| hub.mint(user, life + Duration::from_secs(2 * n)).unwrap()).collect();
-        Arc::new(Self { tokens, life, asked: watch::Sender::new(0) })
+    fn new(hub: &ringback_server::RunningHub, user: &str) -> Arc<Self> {
+        // Signed beforehand, the first for 6 s and each for 2 s more than the one before. They are told to live for
+        // 4 s, so each is replaced 4 s before its end.
+        let tokens = (0..12).map(|n| hub.mint(user, Duration::from_secs(6 + 2 * n)).unwrap()).collect();
+        Arc::new(Self { tokens, asked: watch::Sender::new(0) })
     }
 
     async fn until_asked(&self, times: usize) {
@@ -144,7 +145,7 @@ impl Token for Minting {
         let asked = *self.asked.borrow();
         self.asked.send_replace(asked + 1);
         let secret = self.tokens[asked.min(self.tokens.len() - 1)].clone();
-        let answer = TokenAnswer::Token(UserToken { secret, expires_in: self.life });
+        let answer = TokenAnswer::Token(UserToken { secret, expires_in: Duration::from_secs(4) });
         Box::pin(async move { answer })
     }
 }
