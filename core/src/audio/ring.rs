@@ -35,14 +35,10 @@ pub fn playback_ring(rate_hz: u32, channels: u16) -> (OnPlayback, PlaybackRing) 
 pub struct CaptureRing {
     ring: Consumer<f32>,
     resampling: Resampling,
-    drift: Drift,
-    margin: Margin,
-    period: Period,
-    counters: Arc<CallbackCounters>,
+    level: Level,
     /// The ring is being filled to its target.
     filling: bool,
     gaps: u64,
-    rate_hz: u32,
     device: Vec<f32>,
 }
 
@@ -50,23 +46,12 @@ impl CaptureRing {
     fn new(ring: Consumer<f32>, rate_hz: u32, counters: Arc<CallbackCounters>) -> Self {
         let resampling = Resampling::new(rate_hz, RATE_HZ, FixedAsync::Output);
         let device = vec![0.0; resampling.largest_input()];
-        Self {
-            ring,
-            resampling,
-            drift: Drift::new(),
-            margin: Margin::new(rate_hz),
-            period: Period::default(),
-            counters,
-            filling: true,
-            gaps: 0,
-            rate_hz,
-            device,
-        }
+        Self { ring, resampling, level: Level::new(rate_hz, counters), filling: true, gaps: 0, device }
     }
 
     /// The counters of the callback.
     pub fn counters(&self) -> &Arc<CallbackCounters> {
-        &self.counters
+        &self.level.counters
     }
 
     /// Times that samples came too late.
@@ -77,13 +62,11 @@ impl CaptureRing {
     /// Writes the next 10 ms, with silence for what is not there.
     pub(super) fn pull(&mut self, frame: &mut [f32; FRAME]) {
         let needed = self.resampling.next_input();
-        let tick = self.rate_hz as usize / 100;
-        let saw = self.period.with(self.counters.frames()).saturating_sub(tick) / 2;
-        let target = needed + self.margin.samples() + saw;
+        let target = needed + self.level.beyond_a_tick() / 2 + self.level.margin.samples();
         let fill = self.ring.slots();
         if fill < needed || (self.filling && fill < target) {
             if !self.filling {
-                self.margin.late();
+                self.level.margin.late();
                 self.filling = true;
                 self.gaps += 1;
             }
@@ -91,15 +74,13 @@ impl CaptureRing {
             return;
         }
         // Stale sound (the engine stood still, the device brought a burst) is thrown away at once.
-        if self.filling || fill > target + self.rate_hz as usize / 25 {
+        if self.filling || self.level.is_overfull(fill, target) {
             skip(&mut self.ring, fill.saturating_sub(target));
-            self.drift.reset();
+            self.level.drift.reset();
         }
         self.filling = false;
-        self.margin.calm();
-        let steer = self.drift.steer(self.ring.slots() as f64 - target as f64, self.rate_hz);
         // More is here than should be: consume more of it per frame.
-        self.resampling.set_relative(1.0 - steer);
+        self.resampling.set_relative(self.level.steer(self.ring.slots(), target));
         let needed = self.resampling.next_input().min(self.device.len());
         if self.ring.pop_entire_slice(&mut self.device[..needed]).is_err() {
             frame.fill(0.0);
@@ -113,13 +94,9 @@ impl CaptureRing {
 pub struct PlaybackRing {
     ring: Producer<f32>,
     resampling: Resampling,
-    drift: Drift,
-    margin: Margin,
-    period: Period,
-    counters: Arc<CallbackCounters>,
+    level: Level,
     missed: u64,
     filled: bool,
-    rate_hz: u32,
     device: Vec<f32>,
 }
 
@@ -127,59 +104,86 @@ impl PlaybackRing {
     fn new(ring: Producer<f32>, rate_hz: u32, counters: Arc<CallbackCounters>) -> Self {
         let resampling = Resampling::new(RATE_HZ, rate_hz, FixedAsync::Input);
         let device = vec![0.0; resampling.largest_output()];
-        Self {
-            ring,
-            resampling,
-            drift: Drift::new(),
-            margin: Margin::new(rate_hz),
-            period: Period::default(),
-            counters,
-            missed: 0,
-            filled: false,
-            rate_hz,
-            device,
-        }
+        Self { ring, resampling, level: Level::new(rate_hz, counters), missed: 0, filled: false, device }
     }
 
     /// The counters of the callback.
     pub fn counters(&self) -> &Arc<CallbackCounters> {
-        &self.counters
+        &self.level.counters
     }
 
     /// Samples that wait to be played, in 48 kHz samples.
     pub(super) fn waiting(&self) -> usize {
         let device = self.ring.buffer().capacity() - self.ring.slots();
-        device * RATE_HZ as usize / self.rate_hz as usize
+        device * RATE_HZ as usize / self.level.rate_hz as usize
     }
 
     /// Takes the next 10 ms.
     pub(super) fn push(&mut self, frame: &[f32; FRAME]) {
-        let tick = self.rate_hz as usize / 100;
         // Half a tick: the callback comes at any phase of ours. A longer period drains in larger steps.
-        let period = self.period.with(self.counters.frames());
-        let target = tick / 2 + self.margin.samples() + period.saturating_sub(tick);
-        let missed = self.counters.missed();
+        let target = self.level.tick() / 2 + self.level.beyond_a_tick() + self.level.margin.samples();
+        let missed = self.level.counters.missed();
         if missed > self.missed {
             self.missed = missed;
-            self.margin.late();
+            self.level.margin.late();
             self.filled = false;
         }
         let fill = self.ring.buffer().capacity() - self.ring.slots();
         if !self.filled {
             self.filled = true;
-            self.drift.reset();
+            self.level.drift.reset();
             push_silence(&mut self.ring, target.saturating_sub(fill));
-        } else if fill > target + self.rate_hz as usize / 25 {
+        } else if self.level.is_overfull(fill, target) {
             // The device stood still: this frame is left out rather than played late.
-            self.drift.reset();
+            self.level.drift.reset();
             return;
         }
-        self.margin.calm();
-        let steer = self.drift.steer(fill as f64 - target as f64, self.rate_hz);
-        self.resampling.set_relative(1.0 - steer);
+        self.resampling.set_relative(self.level.steer(fill, target));
         let made = self.resampling.process(frame, &mut self.device);
         // There is room: the fill was found below the target and 40 ms.
         let _ = self.ring.push_partial_slice(&self.device[..made]);
+    }
+}
+
+/// What holds a ring at its fill.
+struct Level {
+    rate_hz: u32,
+    counters: Arc<CallbackCounters>,
+    period: Period,
+    margin: Margin,
+    drift: Drift,
+}
+
+impl Level {
+    fn new(rate_hz: u32, counters: Arc<CallbackCounters>) -> Self {
+        Self {
+            rate_hz,
+            counters,
+            period: Period::default(),
+            margin: Margin::new(rate_hz),
+            drift: Drift::new(),
+        }
+    }
+
+    /// Samples of 10 ms.
+    fn tick(&self) -> usize {
+        self.rate_hz as usize / 100
+    }
+
+    /// Samples of the device's period beyond a tick.
+    fn beyond_a_tick(&mut self) -> usize {
+        self.period.with(self.counters.frames()).saturating_sub(self.tick())
+    }
+
+    /// Too much to work off by steering: 40 ms above the target.
+    fn is_overfull(&self, fill: usize, target: usize) -> bool {
+        fill > target + 4 * self.tick()
+    }
+
+    /// After a tick without trouble: how much faster or slower the ring is to be used.
+    fn steer(&mut self, fill: usize, target: usize) -> f64 {
+        self.margin.calm();
+        1.0 - self.drift.steer(fill as f64 - target as f64, self.rate_hz)
     }
 }
 
