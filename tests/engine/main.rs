@@ -4,6 +4,7 @@ mod agree;
 mod common;
 mod connect;
 mod ends;
+mod hostile;
 mod loopback;
 mod names;
 mod relay;

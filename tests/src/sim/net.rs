@@ -109,6 +109,23 @@ impl Net {
         lock(&self.state).turn = Some(TurnServer::new(address, user));
     }
 
+    /// The address of a host's newest socket.
+    pub fn address(&self, host: &str) -> Option<SocketAddr> {
+        let state = lock(&self.state);
+        let of_host = state.sockets.iter().filter(|(_, inbox)| inbox.host == host);
+        of_host.max_by_key(|(_, inbox)| inbox.key).map(|(address, _)| *address)
+    }
+
+    /// A datagram reaches every socket of `host` now, with `from` as its source, whoever wrote it.
+    pub fn forge(&self, from: SocketAddr, host: &str, bytes: &[u8]) {
+        let mut state = lock(&self.state);
+        let inboxes: Vec<_> = state.sockets.values().filter(|inbox| inbox.host == host).cloned().collect();
+        for inbox in inboxes {
+            state.next_arrival += 1;
+            inbox.deliver(Instant::now(), state.next_arrival, from, bytes);
+        }
+    }
+
     /// How many datagrams were sent.
     pub fn datagrams(&self) -> u64 {
         lock(&self.state).datagrams
