@@ -36,6 +36,7 @@ use crate::proto::session::{LocalCandidate, MediaCommand, MediaEvent, MediaFailu
 use crate::proto::{ConnId, ConnectFailure};
 
 /// What every connection of an engine shares.
+use crate::redacted::Redacted;
 pub(super) struct Common {
     pub(super) setup: Setup,
     pub(super) servers: ServerList,
@@ -241,7 +242,7 @@ impl Connection {
         let Some(candidate) = outgoing_candidate(text, self.common.setup.local_demo) else { return };
         self.state.candidates += 1;
         self.state.relay_candidates += u32::from(candidate.contains(" typ relay"));
-        tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
+        tracing::debug!(conn = self.id.0, candidate = %Redacted(&candidate), "candidate of ours");
         let mid = self.negotiation.mid.clone();
         self.report(MediaEvent::Candidate(LocalCandidate { candidate, mid })).await;
     }

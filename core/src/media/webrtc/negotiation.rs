@@ -11,6 +11,7 @@ use super::candidates::{first_mid, opus_payload_type};
 use super::connection::Connection;
 use crate::proto::session::{MediaEvent, MediaFailure, RemoteCandidate};
 use crate::proto::signal::clean_local_sdp;
+use crate::redacted::Redacted;
 
 /// What a connection knows of its negotiation.
 #[derive(Default)]
@@ -137,7 +138,7 @@ impl Connection {
             let init = RTCIceCandidateInit { candidate, sdp_mid: Some(mid), ..Default::default() };
             // One bad candidate costs itself only.
             if let Err(error) = self.peer.pc.add_ice_candidate(init).await {
-                tracing::debug!(%error, "a candidate of the peer is refused");
+                tracing::debug!(error = %Redacted(error), "a candidate of the peer is refused");
             }
         }
         self.peer.control.wake();
@@ -145,8 +146,7 @@ impl Connection {
 
     async fn fail(&mut self, failure: MediaFailure, error: &Error) {
         tracing::warn!(conn = self.id.0, ?failure, "the negotiation failed");
-        // It may quote the description.
-        tracing::debug!(conn = self.id.0, %error, "the negotiation failed");
+        tracing::debug!(conn = self.id.0, error = %Redacted(error), "the negotiation failed");
         self.report(MediaEvent::Failed(failure)).await;
     }
 }

@@ -14,6 +14,7 @@ use webrtc::peer_connection::{
 };
 
 use super::runtime::Notice;
+use crate::redacted::Redacted;
 
 /// Places in a connection's queue of signals: two generations of 32 candidates and their state changes. Overflow
 /// ends the connection, since a state would be lost.
@@ -52,8 +53,8 @@ impl Callbacks {
 impl PeerConnectionEventHandler for Callbacks {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
-            Ok(init) => self.send(Signal::Candidate(init.candidate)),
-            Err(error) => tracing::debug!(%error, "a candidate of ours has no text"),
+            Ok(init) => self.0.send(Signal::Candidate(init.candidate)),
+            Err(error) => tracing::debug!(error = %Redacted(error), "a candidate of ours has no text"),
         }
     }
 

@@ -14,6 +14,7 @@ use super::stats::{self, PairReport};
 use crate::media::link::EncodedFrame;
 use crate::media::{ConnStats, EngineEvent};
 use crate::proto::session::MediaEvent;
+use crate::redacted::Redacted;
 
 impl Connection {
     pub(super) async fn handle_remote(&mut self, event: Option<TrackRemoteEvent>) {
@@ -75,7 +76,7 @@ impl Connection {
         };
         let packet = self.packetizer.packet(frame, payload_type);
         if let Err(error) = self.peer.track.write_rtp(packet).await {
-            tracing::debug!(conn = self.id.0, %error, "a packet could not be written");
+            tracing::debug!(conn = self.id.0, error = %Redacted(error), "a packet could not be written");
         }
     }
 
