@@ -97,7 +97,8 @@ impl Connection {
         let PairReport { path, .. } = stats::pair(&*self.peer.pc).await;
         if let Some(path) = path.filter(|path| self.path != Some(*path)) {
             self.path = Some(path);
-            tracing::info!(conn = self.id.0, local = ?path.local, remote = ?path.remote, "selected pair");
+            let (local, remote) = (path.local.name(), path.remote.name());
+            tracing::info!(conn = self.id.0, local, remote, "selected pair");
             self.emit(EngineEvent::PathChanged(path)).await;
         }
     }
