@@ -96,11 +96,18 @@ pub struct ConnStats {
     /// Packets that the peer sent and that never came (RFC 3550 appendix A.3).
     pub packets_lost: u64,
     /// The loss that the peer last reported for what we send, 0 to 1.
+    /// RTP payload bits sent per second, between the last two looks at the statistics that lie half a second or more
+    /// apart; 0 until there were two. Headers, SRTP, UDP and IP add 58 bytes to each packet over IPv4.
+    pub sent_bps: u64,
     pub remote_loss: f32,
     /// Interarrival jitter (RFC 3550 section 6.4.1).
     pub jitter: Duration,
     /// Round-trip time, from RTCP or STUN; `None` until one was measured.
+    /// RTP payload bits received per second, as [`ConnStats::sent_bps`].
+    pub received_bps: u64,
     pub round_trip: Option<Duration>,
     /// The pair in use.
+    /// Packets that came and were dropped here: nobody took them off the queue to the audio engine.
+    pub packets_dropped: u64,
     pub path: Option<SelectedPath>,
 }

@@ -20,6 +20,7 @@ use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
+use super::bitrate::BitrateMeter;
 use super::alarm::Alarm;
 use super::candidates::outgoing_candidate;
 use super::certificates;
@@ -76,6 +77,8 @@ pub(super) struct Connection {
     pub(super) reception: Reception,
     pub(super) state: Progress,
     pub(super) alarm: Alarm,
+    pub(super) sent_rate: BitrateMeter,
+    pub(super) received_rate: BitrateMeter,
     pub(super) path: Option<SelectedPath>,
     pub(super) remote_loss: f32,
 }
@@ -175,6 +178,8 @@ impl Connection {
 
     async fn run(&mut self) {
         loop {
+            sent_rate: BitrateMeter::new(Instant::now()),
+            received_rate: BitrateMeter::new(Instant::now()),
             // The order is the priority, and makes a simulated run repeatable.
             tokio::select! {
                 biased;

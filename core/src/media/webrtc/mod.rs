@@ -35,6 +35,7 @@ mod certificates;
 mod config;
 mod connection;
 mod engine;
+mod bitrate;
 mod negotiation;
 mod peer;
 #[doc(hidden)]

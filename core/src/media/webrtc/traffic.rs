@@ -105,12 +105,16 @@ impl Connection {
 
     pub(super) async fn stats(&mut self) -> ConnStats {
         let PairReport { path, round_trip } = stats::pair(&*self.peer.pc).await;
+        let now = Instant::now();
         ConnStats {
             packets_sent: self.packetizer.packets,
             bytes_sent: self.packetizer.bytes,
+            sent_bps: self.sent_rate.look(now, self.packetizer.bytes),
             packets_received: self.reception.packets,
             bytes_received: self.reception.bytes,
+            received_bps: self.received_rate.look(now, self.reception.bytes),
             packets_lost: self.reception.lost(),
+            packets_dropped: self.reception.dropped,
             remote_loss: self.remote_loss,
             jitter: self.reception.jitter(),
             round_trip,
