@@ -1,6 +1,7 @@
 //! The engine: connections by number, one queue of events.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +29,8 @@ pub struct WebRtcEngine {
     connections: Mutex<Connections>,
     events: tokio::sync::Mutex<mpsc::Receiver<(ConnId, EngineEvent)>>,
 }
+    /// Held by whoever waits for the end of the tasks: a set of tasks wakes one waiter only.
+    closing: tokio::sync::Mutex<()>,
 
 #[derive(Default)]
 struct Connections {
@@ -62,6 +65,7 @@ impl WebRtcEngine {
             connections: Mutex::default(),
             events: tokio::sync::Mutex::new(events),
         }
+            closing: tokio::sync::Mutex::default(),
     }
 
     /// Names may have other addresses in another network: forgets those that were looked up.
@@ -148,27 +152,30 @@ impl MediaEngine for WebRtcEngine {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let mut tasks = self.connections().close();
-            while tasks.join_next().await.is_some() {}
+            self.connections().close();
+            let _one = self.closing.lock().await;
+            // The tasks stay in the engine: whoever stops waiting aborts none of them.
+            while poll_fn(|cx| self.connections().tasks.poll_join_next(cx)).await.is_some() {}
             self.common.servers.close().await;
         })
     }
 }
 
 impl Connections {
-    fn close(&mut self) -> JoinSet<()> {
+    fn close(&mut self) {
         self.closed = true;
         for outlets in std::mem::take(&mut self.open).into_values() {
             outlets.closing.raise();
         }
-        std::mem::take(&mut self.tasks)
     }
 }
 
 impl Drop for WebRtcEngine {
     fn drop(&mut self) {
         // The connections close by themselves; aborting their tasks would leave the driver tasks behind.
-        self.connections().close().detach_all();
+        let mut connections = self.connections();
+        connections.close();
+        connections.tasks.detach_all();
     }
 }
 
