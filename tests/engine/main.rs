@@ -6,6 +6,7 @@ mod connect;
 mod ends;
 mod hostile;
 mod loopback;
+mod mdns;
 mod names;
 mod relay;
 mod repeatable;

@@ -11,7 +11,6 @@
 //! `Close` does not queue: it raises a flag, which ends the task wherever it waits. Nothing is reported afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -25,11 +24,12 @@ use super::alarm::Alarm;
 use super::candidates::outgoing_candidate;
 use super::certificates;
 use super::config::Setup;
+use super::mdns::Mdns;
 use super::negotiation::Negotiation;
 use super::peer::{Peer, PeerOptions};
 use super::runtime::Notice;
-use super::servers::ServerList;
-use super::signals::{SIGNAL_PLACES, Signal};
+use super::servers::{ServerList, UsableServers};
+use super::signals::{Signal, SignalInlet};
 use super::sound::{Packetizer, Reception};
 use crate::media::link::{EngineLink, sound_link};
 use crate::media::{ConnStats, EngineEvent, SelectedPath};
@@ -41,7 +41,7 @@ use crate::redacted::Redacted;
 pub(super) struct Common {
     pub(super) setup: Setup,
     pub(super) servers: ServerList,
-    pub(super) mdns_works: AtomicBool,
+    pub(super) mdns: Mdns,
     pub(super) events: mpsc::Sender<(ConnId, EngineEvent)>,
 }
 
@@ -135,14 +135,13 @@ impl Connection {
         let relay_configured = options.servers.relay;
         let relay_only = options.relay_only;
         let fingerprint = certificates::fingerprint(&options.certificate);
-        let (signals_tx, signals) = mpsc::channel(SIGNAL_PLACES);
+        let (inlet, signals) = SignalInlet::new();
         // Not to be dropped half-way: the driver task would be left.
-        let peer = match Peer::build(&common.setup, &common.mdns_works, options, &signals_tx).await {
+        let peer = match Peer::build(&common.setup, &common.mdns, options, &inlet).await {
             Ok(peer) => peer,
             Err(error) => {
                 tracing::error!(conn = id.0, "no connection could be built");
-                // It may name an address.
-                tracing::debug!(conn = id.0, %error, "no connection could be built");
+                tracing::debug!(conn = id.0, error = %Redacted(error), "no connection could be built");
                 let failed = EngineEvent::Session(MediaEvent::Failed(MediaFailure::Engine));
                 emit(&common.events, &inlets.closing, id, failed).await;
                 return None;
@@ -237,7 +236,7 @@ impl Connection {
             }
             Signal::Notice(Notice::Refused) => {}
         }
-        if self.peer.overflowed.swap(false, Ordering::Relaxed) {
+        if self.peer.signals.take_overflow() {
             tracing::error!(conn = self.id.0, "the engine's signals overflowed");
             self.report(MediaEvent::Failed(MediaFailure::Overflow)).await;
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -12,6 +11,7 @@ use tokio::task::JoinSet;
 use super::certificates::Certificates;
 use super::config::{Setup, WebRtcEngineBuilder};
 use super::connection::{Common, Connection, Inlets, Randoms};
+use super::mdns::Mdns;
 use super::peer::PeerOptions;
 use super::servers::{ServerList, UsableServers};
 use crate::BoxFuture;
@@ -28,9 +28,9 @@ pub struct WebRtcEngine {
     handle: Handle,
     connections: Mutex<Connections>,
     events: tokio::sync::Mutex<mpsc::Receiver<(ConnId, EngineEvent)>>,
-}
     /// Held by whoever waits for the end of the tasks: a set of tasks wakes one waiter only.
     closing: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Connections {
@@ -58,19 +58,14 @@ impl WebRtcEngine {
         let servers = ServerList::new(setup.ice_servers.clone());
         // So that the first call finds them.
         servers.fetch();
-        let common = Common { setup, servers, mdns_works: AtomicBool::new(true), events: events_tx };
+        let common = Common { setup, servers, mdns: Mdns::default(), events: events_tx };
         Self {
             common: Arc::new(common),
             handle: Handle::current(),
             connections: Mutex::default(),
             events: tokio::sync::Mutex::new(events),
-        }
             closing: tokio::sync::Mutex::default(),
-    }
-
-    /// Names may have other addresses in another network: forgets those that were looked up.
-    pub fn network_changed(&self) {
-        self.common.setup.resolver.forget();
+        }
     }
 
     fn open(&self, id: ConnId, call: CallId, relay_only: bool) {
@@ -148,6 +143,12 @@ impl MediaEngine for WebRtcEngine {
             queries.send(reply).await.ok()?;
             stats.await.ok()
         })
+    }
+
+    /// Names may have other addresses in another network, and mDNS may work there.
+    fn network_changed(&self) {
+        self.common.setup.resolver.forget();
+        self.common.mdns.network_changed();
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

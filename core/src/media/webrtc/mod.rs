@@ -35,7 +35,7 @@ mod certificates;
 mod config;
 mod connection;
 mod engine;
-mod bitrate;
+mod mdns;
 mod negotiation;
 mod peer;
 #[doc(hidden)]
