@@ -19,8 +19,8 @@ use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
 
-use super::bitrate::BitrateMeter;
 use super::alarm::Alarm;
+use super::bitrate::BitrateMeter;
 use super::candidates::outgoing_candidate;
 use super::certificates;
 use super::config::Setup;
@@ -31,13 +31,14 @@ use super::runtime::Notice;
 use super::servers::{ServerList, UsableServers};
 use super::signals::{Signal, SignalInlet};
 use super::sound::{Packetizer, Reception};
+use crate::BoxFuture;
 use crate::media::link::{EngineLink, sound_link};
 use crate::media::{ConnStats, EngineEvent, SelectedPath};
 use crate::proto::session::{LocalCandidate, MediaCommand, MediaEvent, MediaFailure, PathState};
 use crate::proto::{ConnId, ConnectFailure};
+use crate::redacted::Redacted;
 
 /// What every connection of an engine shares.
-use crate::redacted::Redacted;
 pub(super) struct Common {
     pub(super) setup: Setup,
     pub(super) servers: ServerList,
@@ -69,18 +70,26 @@ pub(super) struct Connection {
     pub(super) link: EngineLink,
     pub(super) peer: Peer,
     pub(super) negotiation: Negotiation,
+    waiting: Option<Waiting>,
     relay_only: bool,
     /// The engine does not know of `relay_only` yet.
-    pub(super) policy_changed: bool,
+    policy_changed: bool,
     pub(super) remote: Option<Arc<dyn TrackRemote>>,
     pub(super) packetizer: Packetizer,
     pub(super) reception: Reception,
-    pub(super) state: Progress,
-    pub(super) alarm: Alarm,
     pub(super) sent_rate: BitrateMeter,
     pub(super) received_rate: BitrateMeter,
+    pub(super) state: Progress,
+    pub(super) alarm: Alarm,
     pub(super) path: Option<SelectedPath>,
     pub(super) remote_loss: f32,
+}
+
+/// A command that gathers anew, and the fetch of servers that it waits for. Media goes on meanwhile; later commands
+/// wait behind it, so that they run in order.
+struct Waiting {
+    command: MediaCommand,
+    servers: BoxFuture<'static, UsableServers>,
 }
 
 /// How far the connection has come.
@@ -163,11 +172,14 @@ impl Connection {
             link,
             peer,
             negotiation: Negotiation::default(),
+            waiting: None,
             relay_only,
             policy_changed: false,
             remote: None,
             packetizer: Packetizer::new(randoms.ssrc, randoms.sequence, randoms.timestamp),
             reception: Reception::default(),
+            sent_rate: BitrateMeter::new(Instant::now()),
+            received_rate: BitrateMeter::new(Instant::now()),
             state: Progress { relay_configured, ..Progress::default() },
             alarm: Alarm::new(),
             path: None,
@@ -177,8 +189,6 @@ impl Connection {
 
     async fn run(&mut self) {
         loop {
-            sent_rate: BitrateMeter::new(Instant::now()),
-            received_rate: BitrateMeter::new(Instant::now()),
             // The order is the priority, and makes a simulated run repeatable.
             tokio::select! {
                 biased;
@@ -189,8 +199,9 @@ impl Connection {
                     self.handle_sign_of_life().await;
                 }
                 Some(frame) = self.link.outgoing.recv() => self.send(frame).await,
-                command = self.inlets.commands.recv() => match command {
-                    Some(command) => self.handle_command(command).await,
+                servers = fetched(&mut self.waiting) => self.handle_servers(servers).await,
+                command = self.inlets.commands.recv(), if self.waiting.is_none() => match command {
+                    Some(command) => self.begin(command).await,
                     None => return,
                 },
                 Some(reply) = self.inlets.queries.recv() => {
@@ -311,6 +322,39 @@ impl Connection {
         self.report(MediaEvent::Path(PathState::Failed(why))).await;
     }
 
+    /// Runs a command, or fetches the servers that it gathers with first.
+    async fn begin(&mut self, command: MediaCommand) {
+        let gathers_anew = match command {
+            MediaCommand::CreateOffer { ice_restart, .. } => ice_restart || self.policy_changed,
+            // The peer restarts.
+            MediaCommand::TakeOffer { .. } => self.negotiation.remote_known,
+            MediaCommand::TakeAnswer { .. }
+            | MediaCommand::AddCandidates { .. }
+            | MediaCommand::ExpectMedia { .. }
+            | MediaCommand::AllowDirect
+            | MediaCommand::Open { .. }
+            | MediaCommand::Close => false,
+        };
+        if !gathers_anew {
+            return self.handle_command(command).await;
+        }
+        let common = self.common.clone();
+        let servers = Box::pin(async move { common.servers.get(PATIENCE).await });
+        self.waiting = Some(Waiting { command, servers });
+    }
+
+    /// Fresh servers and the policy of now, for the gathering that follows.
+    async fn handle_servers(&mut self, servers: UsableServers) {
+        let Some(Waiting { command, .. }) = self.waiting.take() else { return };
+        self.policy_changed = false;
+        self.state.relay_configured = servers.relay;
+        if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
+            tracing::warn!(conn = self.id.0, "the ICE servers stay as they were");
+            tracing::debug!(conn = self.id.0, error = %Redacted(error), "the ICE servers stay as they were");
+        }
+        self.handle_command(command).await;
+    }
+
     async fn handle_command(&mut self, command: MediaCommand) {
         match command {
             MediaCommand::CreateOffer { round, ice_restart } => {
@@ -357,17 +401,13 @@ impl Connection {
             self.handle_signal(signal).await;
         }
     }
+}
 
-    /// Fresh servers and the policy of now, for the gathering that follows.
-    pub(super) async fn refresh_servers(&mut self) {
-        self.policy_changed = false;
-        let servers = self.common.servers.get(PATIENCE).await;
-        self.state.relay_configured = servers.relay;
-        if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
-            tracing::warn!(conn = self.id.0, "the ICE servers stay as they were");
-            // It may quote a URL.
-            tracing::debug!(conn = self.id.0, %error, "the ICE servers stay as they were");
-        }
+/// The servers that a command waits for. Cancel safe.
+async fn fetched(waiting: &mut Option<Waiting>) -> UsableServers {
+    match waiting {
+        Some(waiting) => waiting.servers.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Negotiation {
     /// The number that Opus has in this connection.
     pub(super) payload_type: Option<u8>,
     /// Is there a description of the peer in this generation?
-    remote_known: bool,
+    pub(super) remote_known: bool,
     /// Candidates that came before it; bounded like the peer's candidates, 32 in each of 4 generations.
     early: Vec<RemoteCandidate>,
     added: BTreeSet<String>,
@@ -32,9 +32,6 @@ pub(super) struct Negotiation {
 impl Connection {
     pub(super) async fn create_offer(&mut self, round: u32, ice_restart: bool) {
         self.negotiation.round = round;
-        if ice_restart || self.policy_changed {
-            self.refresh_servers().await;
-        }
         if ice_restart {
             self.negotiation.remote_known = false;
             self.negotiation.added.clear();
@@ -75,7 +72,6 @@ impl Connection {
         if self.negotiation.remote_known {
             // Another generation, or the same again: what was added before may be named again.
             self.negotiation.added.clear();
-            self.refresh_servers().await;
         }
         if let Err(error) = self.peer.pc.set_remote_description(offer).await {
             return self.fail(MediaFailure::Description, &error).await;
