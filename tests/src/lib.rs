@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 pub mod bench;
+pub mod coturn;
 pub mod exchange;
 pub mod pulse;
 pub mod sim;
