@@ -309,7 +309,7 @@ mod tests {
             match f.poll(now) {
                 Next::Send(_) => copies += 1,
                 Next::Wait(at) => now = at,
-                Next::Idle => break,
+                Next::Refused | Next::Idle => break,
             }
         }
         assert_eq!(copies, MAX_COPIES);

@@ -196,9 +196,9 @@ impl Shared {
         }
     }
 
-    fn handle_incoming(self: &Arc<Self>, from: SocketAddr, bytes: &[u8]) -> Verdict {
+    fn handle_incoming(self: &Arc<Self>, from: SocketAddr, server: bool, bytes: &[u8]) -> Verdict {
         let datagram = Datagram::classify(bytes);
-        let contact = lock(&self.contacts).contains(from);
+        let contact = server || lock(&self.contacts).contains(from);
         match datagram {
             Datagram::Stun(stun) => {
                 self.handle_incoming_stun(stun, contact);

@@ -70,13 +70,14 @@ impl AsyncUdpSocket for WatchedSocket {
         if let Poll::Ready(Ok(count)) = received {
             for (buf, meta) in bufs.iter_mut().zip(meta).take(count) {
                 let from = meta.addr;
-                if let Some(shown) = self.shared.names.shown(from) {
-                    meta.addr = shown;
-                }
+                let stand_in = self.shared.names.shown(from);
+                meta.addr = stand_in.unwrap_or(from);
+                // What was held back for a server's name did not pass here on its way out.
+                let server = stand_in.is_some();
                 let length = meta.len.min(buf.len());
                 for datagram in buf[..length].chunks_mut(meta.stride.max(1)) {
                     if (may_matter(datagram) || self.shared.is_handshaking())
-                        && self.shared.handle_incoming(from, datagram) == Verdict::Drop
+                        && self.shared.handle_incoming(from, server, datagram) == Verdict::Drop
                     {
                         datagram[0] = NO_PROTOCOL;
                     }
