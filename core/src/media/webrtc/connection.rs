@@ -17,11 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
-use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
+use webrtc::peer_connection::RTCPeerConnectionState;
 
 use super::alarm::Alarm;
 use super::bitrate::BitrateMeter;
-use super::candidates::outgoing_candidate;
 use super::certificates;
 use super::config::Setup;
 use super::mdns::Mdns;
@@ -34,8 +33,8 @@ use super::sound::{Packetizer, Reception};
 use crate::BoxFuture;
 use crate::media::link::{EngineLink, sound_link};
 use crate::media::{ConnStats, EngineEvent, SelectedPath};
-use crate::proto::session::{LocalCandidate, MediaCommand, MediaEvent, MediaFailure, PathState};
-use crate::proto::{ConnId, ConnectFailure};
+use crate::proto::ConnId;
+use crate::proto::session::{MediaCommand, MediaEvent, MediaFailure};
 use crate::redacted::Redacted;
 
 /// What every connection of an engine shares.
@@ -64,14 +63,14 @@ pub(super) struct Randoms {
 /// One connection.
 pub(super) struct Connection {
     pub(super) id: ConnId,
-    common: Arc<Common>,
+    pub(super) common: Arc<Common>,
     inlets: Inlets,
-    signals: mpsc::Receiver<Signal>,
+    pub(super) signals: mpsc::Receiver<Signal>,
     pub(super) link: EngineLink,
     pub(super) peer: Peer,
     pub(super) negotiation: Negotiation,
     waiting: Option<Waiting>,
-    relay_only: bool,
+    pub(super) relay_only: bool,
     /// The engine does not know of `relay_only` yet.
     policy_changed: bool,
     pub(super) remote: Option<Arc<dyn TrackRemote>>,
@@ -102,10 +101,10 @@ pub(super) struct Progress {
     /// `Missing` was reported.
     pub(super) missing: bool,
     /// Candidates of ours in this generation.
-    candidates: u32,
-    relay_candidates: u32,
+    pub(super) candidates: u32,
+    pub(super) relay_candidates: u32,
     /// Are there TURN servers?
-    relay_configured: bool,
+    pub(super) relay_configured: bool,
 }
 
 impl Connection {
@@ -223,7 +222,7 @@ impl Connection {
         emit(&self.common.events, &self.inlets.closing, self.id, event).await;
     }
 
-    async fn handle_signal(&mut self, signal: Signal) {
+    pub(super) async fn handle_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Candidate(text) => self.handle_candidate(&text).await,
             Signal::GatheringComplete => self.handle_gathered().await,
@@ -251,75 +250,6 @@ impl Connection {
             tracing::error!(conn = self.id.0, "the engine's signals overflowed");
             self.report(MediaEvent::Failed(MediaFailure::Overflow)).await;
         }
-    }
-
-    async fn handle_candidate(&mut self, text: &str) {
-        let Some(candidate) = outgoing_candidate(text, self.common.setup.local_demo) else { return };
-        self.state.candidates += 1;
-        self.state.relay_candidates += u32::from(candidate.contains(" typ relay"));
-        tracing::debug!(conn = self.id.0, candidate = %Redacted(&candidate), "candidate of ours");
-        let mid = self.negotiation.mid.clone();
-        self.report(MediaEvent::Candidate(LocalCandidate { candidate, mid })).await;
-    }
-
-    /// Waits until the first candidates of this round are known, a moment at most, so that they travel with the
-    /// description instead of 50 ms after it.
-    pub(super) async fn gather_first(&mut self) {
-        let until = Instant::now() + FIRST_CANDIDATES;
-        let before = self.state.candidates;
-        while self.state.candidates == before {
-            match tokio::time::timeout_at(until, self.signals.recv()).await {
-                Ok(Some(signal)) => self.handle_signal(signal).await,
-                Ok(None) | Err(_) => return,
-            }
-        }
-        while let Ok(signal) = self.signals.try_recv() {
-            self.handle_signal(signal).await;
-        }
-    }
-
-    async fn handle_gathered(&mut self) {
-        tracing::info!(conn = self.id.0, candidates = self.state.candidates, "gathering done");
-        self.report(MediaEvent::GatheringDone).await;
-        // Without a relay there is nothing to check with: no need to wait for the checks to fail.
-        if self.relay_only && self.state.relay_candidates == 0 {
-            self.fail_path().await;
-        }
-    }
-
-    async fn handle_ice(&mut self, state: RTCIceConnectionState) {
-        tracing::info!(conn = self.id.0, %state, "ICE state");
-        let path = match state {
-            RTCIceConnectionState::Checking => PathState::Checking,
-            RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => PathState::Connected,
-            // The pair may yet answer, and what is sent may arrive.
-            RTCIceConnectionState::Disconnected => {
-                return self.report(MediaEvent::Path(PathState::Disconnected)).await;
-            }
-            RTCIceConnectionState::Failed => return self.fail_path().await,
-            RTCIceConnectionState::New
-            | RTCIceConnectionState::Closed
-            | RTCIceConnectionState::Unspecified
-            | _ => return,
-        };
-        self.state.writable = path == PathState::Connected;
-        self.report(MediaEvent::Path(path)).await;
-        if self.state.writable {
-            self.look_at_path().await;
-        }
-    }
-
-    async fn fail_path(&mut self) {
-        self.state.writable = false;
-        let why = if !self.state.relay_configured {
-            ConnectFailure::TurnMissing
-        } else if self.peer.control.turn_refused() {
-            ConnectFailure::TurnRefused
-        } else {
-            ConnectFailure::NoPath
-        };
-        tracing::warn!(conn = self.id.0, ?why, "no path to the peer");
-        self.report(MediaEvent::Path(PathState::Failed(why))).await;
     }
 
     /// Runs a command, or fetches the servers that it gathers with first.
@@ -438,5 +368,3 @@ async fn emit(
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Without a list a connection that may only use relays has no chance.
 const PATIENCE_RELAY: Duration = Duration::from_secs(5);
-/// Host candidates are known within a millisecond or two; nothing waits longer for them, relay-only calls included.
-const FIRST_CANDIDATES: Duration = Duration::from_millis(10);

@@ -7,6 +7,7 @@
 //!       |                                                |
 //!   connection   one task each: commands in order, watches silence and the path
 //!    |-- negotiation   offers, answers, remote candidates
+//!    |-- gathering     our candidates, the states of ICE
 //!    |-- traffic       frames and packets, silence, the path
 //!    |-- sound         RTP numbers, loss and jitter
 //!    |-- signals       the engine's callbacks
@@ -41,6 +42,7 @@ mod peer;
 #[doc(hidden)]
 pub mod runtime;
 mod servers;
+mod gathering;
 mod signals;
 mod sound;
 mod stats;
