@@ -7,7 +7,9 @@ use ringback::media::webrtc::WebRtcEngineBuilder;
 use ringback::media::{ConnId, EngineEvent, MediaEngine};
 use ringback::proto::CallId;
 use ringback::proto::session::{MediaCommand, MediaEvent, MediaFailure};
+use ringback_tests::exchange::CONN;
 use ringback_tests::sim::{self, Binds, Path};
+use tokio::time::Instant;
 
 use super::common::Pair;
 
@@ -110,5 +112,25 @@ fn an_engine_that_can_bind_nothing_does_not_blame_mdns() {
         assert!(opens(&engine, ConnId(2)).await);
         assert_eq!(world.net().refused(), before + 1, "mDNS was tried");
         engine.close().await;
+    });
+}
+
+#[test]
+fn a_restart_in_a_network_without_mdns_is_told_to_fail_at_once() {
+    if !multicast("mdns::a_restart_in_a_network_without_mdns_is_told_to_fail_at_once") {
+        return;
+    }
+    sim::run(5, |world| async move {
+        world.net().set_all(Path::delay_ms(25));
+        let pair = Pair::dial_with(&world, with_mdns, false);
+        pair.up().await.expect("up");
+        world.net().allow(Binds::WithoutMdns);
+        // The engine binds anew for a restart, mDNS included, and gives up.
+        pair.a.command(CONN, MediaCommand::CreateOffer { round: 2, ice_restart: true }).expect("room");
+        let restarted = Instant::now();
+        let failed = MediaEvent::Failed(MediaFailure::Engine);
+        let seen = pair.at_a.wait(|seen| seen.has(&failed)).await;
+        assert!(seen.when(&failed).expect("failed") - restarted < Duration::from_millis(100));
+        pair.close().await;
     });
 }

@@ -100,6 +100,7 @@ pub(super) struct Progress {
     pub(super) arrived: bool,
     /// `Missing` was reported.
     pub(super) missing: bool,
+    peer_closed: bool,
     /// Candidates of ours in this generation.
     pub(super) candidates: u32,
     pub(super) relay_candidates: u32,
@@ -238,8 +239,15 @@ impl Connection {
             Signal::Notice(Notice::PeerClosed) => {
                 tracing::info!(conn = self.id.0, "the peer closed");
                 self.state.writable = false;
+                self.state.peer_closed = true;
                 self.report(MediaEvent::PeerClosed).await;
             }
+            Signal::Notice(Notice::DriverEnded) if !self.state.peer_closed => {
+                tracing::warn!(conn = self.id.0, "the engine gave the connection up");
+                self.state.writable = false;
+                self.report(MediaEvent::Failed(MediaFailure::Engine)).await;
+            }
+            Signal::Notice(Notice::DriverEnded) => {}
             Signal::Notice(Notice::Refused) if !self.state.secured => {
                 tracing::warn!(conn = self.id.0, "the DTLS handshake was refused");
                 self.report(MediaEvent::Failed(MediaFailure::Dtls)).await;

@@ -92,6 +92,7 @@ impl Peer {
             .with_udp_addrs(vec![setup.addresses.clone()])
             .build()
             .await?;
+        control.built();
         let pc: Arc<dyn PeerConnection> = Arc::new(pc);
         let track = Arc::new(TrackLocalStaticRTP::new(microphone(options.ssrc)));
         let peer = Self { pc, track, control, ssrc: options.ssrc, signals: signals.clone() };

@@ -9,6 +9,7 @@
 //! | a new remote candidate and a queued ClientHello wait for the next tick | the driver's sleep ends early | `wake` |
 //! | names of ICE servers are looked up on the driver task | answered at once, followed later | `names` |
 //! | the peer's close_notify and a failed handshake are not reported | read off the records | here |
+//! | a driver that ends over an error, as a restart may where mDNS is gone, does so in silence | told | here |
 //! | DTLS is taken from any address; an alert in the clear ends a handshake | such never reach the engine | `contacts` |
 //!
 //! Time is tokio's clock throughout, so it is exact in a paused runtime. After the handshake the cost for media is a
@@ -64,6 +65,8 @@ pub(crate) enum Notice {
     Refused,
     /// The peer's close_notify came, and our engine, having verified it, answered it.
     PeerClosed,
+    /// The engine's driver ended by itself: it had no socket left, or could not bind new ones for a restart.
+    DriverEnded,
 }
 
 /// The runtime of one connection.
@@ -90,6 +93,7 @@ impl ConnectionRuntime {
             repeater: Mutex::new(Repeater { flights: Flights::new(), task: None }),
             handshaking: AtomicBool::new(false),
             contacts: Mutex::default(),
+            built: AtomicBool::new(false),
             wake: Arc::default(),
             names: Names::new(resolver),
             sealed_alert_came: AtomicBool::new(false),
@@ -98,6 +102,22 @@ impl ConnectionRuntime {
             notify: Box::new(notify),
         });
         (Self { inner, shared: shared.clone() }, RuntimeControl { shared })
+    }
+}
+
+impl ConnectionRuntime {
+    /// The engine spawns its driver and nothing else.
+    fn driver(&self, task: Pending<'static, ()>) -> Pending<'static, ()> {
+        let shared = Arc::downgrade(&self.shared);
+        let task = DriverTask { wake: self.shared.wake.clone(), task };
+        Box::pin(async move {
+            task.await;
+            if let Some(shared) = shared.upgrade()
+                && shared.built.load(Ordering::Acquire)
+            {
+                (shared.notify)(Notice::DriverEnded);
+            }
+        })
     }
 }
 
@@ -114,6 +134,11 @@ impl RuntimeControl {
         refusals >= 2 && self.shared.allocations.load(Ordering::Relaxed) == 0
     }
 
+    /// The connection was built: from now on its driver is not expected to end.
+    pub(crate) fn built(&self) {
+        self.shared.built.store(true, Ordering::Release);
+    }
+
     /// Ends the tasks of the runtime itself.
     pub(crate) fn close(&self) {
         self.shared.close();
@@ -126,6 +151,7 @@ struct Shared {
     /// A copy of the repeater's state, for the path of every datagram.
     handshaking: AtomicBool,
     contacts: Mutex<Contacts>,
+    built: AtomicBool,
     wake: Arc<Wake>,
     names: Arc<Names>,
     sealed_alert_came: AtomicBool,
@@ -312,11 +338,11 @@ type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Runtime for ConnectionRuntime {
     fn spawn(&self, task: Pending<'static, ()>) -> Box<dyn JoinHandle> {
-        self.inner.spawn(Box::pin(DriverTask { wake: self.shared.wake.clone(), task }))
+        self.inner.spawn(self.driver(task))
     }
 
     fn spawn_reactor(&self, size: usize, task: Pending<'static, ()>) -> Box<dyn JoinHandle> {
-        self.inner.spawn_reactor(size, Box::pin(DriverTask { wake: self.shared.wake.clone(), task }))
+        self.inner.spawn_reactor(size, self.driver(task))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
