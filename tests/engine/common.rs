@@ -67,6 +67,11 @@ impl Pair {
         tokio::time::timeout(Duration::from_secs(15), both).await.ok()
     }
 
+    /// From now on nobody at b takes what its engine hears.
+    pub(crate) fn leave_b_alone(&self) {
+        self.tasks[1].abort();
+    }
+
     /// Drops both engines without closing them.
     pub(crate) async fn drop_engines(self) {
         for task in self.tasks {

@@ -91,6 +91,21 @@ fn no_frame_is_lost_on_a_clean_path() {
 }
 
 #[test]
+fn frames_that_nobody_takes_are_dropped_and_counted() {
+    sim::run(4, |world| async move {
+        let pair = Pair::dial(&world);
+        pair.up().await.unwrap();
+        assert_eq!(pair.b.stats(CONN).await.unwrap().packets_dropped, 0);
+        pair.leave_b_alone();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // 150 frames came, and 64 have a place.
+        let dropped = pair.b.stats(CONN).await.unwrap().packets_dropped;
+        assert!((80..=90).contains(&dropped), "{dropped}");
+        pair.close().await;
+    });
+}
+
+#[test]
 fn descriptions_and_candidates_leave_without_addresses() {
     sim::run(3, |world| async move {
         let pair = Pair::dial(&world);
