@@ -90,7 +90,10 @@ impl Driver {
                 Arrival::Close => break,
                 Arrival::Asked(asked) => self.answer(asked),
                 Arrival::HangUp(call) => self.input(Input::Command(Command::HangUp(call))),
-                Arrival::NetworkChanged => self.input(Input::NetworkChanged),
+                Arrival::NetworkChanged => {
+                    self.shared.engine.network_changed();
+                    self.input(Input::NetworkChanged);
+                }
                 Arrival::Admitted(call, admission) => self.input(Input::Admitted(call, admission)),
                 Arrival::Signaling(event) => self.signaling(event),
                 Arrival::Engine(conn, event) => self.engine(conn, event),

@@ -11,6 +11,7 @@ pub mod media;
 pub mod net;
 mod phone;
 mod policy;
+mod redacted;
 pub mod signaling;
 pub mod store;
 

@@ -119,13 +119,17 @@ impl Report {
         let rtt_ms = network.round_trip.map(|rtt| rtt.as_secs_f64() * 1000.0);
         let jitter_ms = network.jitter.as_secs_f64() * 1000.0;
         let concealed_ms = stats.sound.playout.concealed.as_secs_f64() * 1000.0;
+        let (sent_kbps, received_kbps) =
+            (network.sent_bps as f64 / 1000.0, network.received_bps as f64 / 1000.0);
         self.say(
             &format!(
-                "Path {path}, loss {:.1} %, jitter {jitter_ms:.1} ms, concealed {concealed_ms:.0} ms.",
+                "Path {path}, loss {:.1} %, jitter {jitter_ms:.1} ms, concealed {concealed_ms:.0} ms, \
+                 {sent_kbps:.0} kbit/s out, {received_kbps:.0} kbit/s in.",
                 loss * 100.0
             ),
             json!({"event": "stats", "path": path, "loss": loss, "jitter_ms": jitter_ms, "rtt_ms": rtt_ms,
-                   "concealed_ms": concealed_ms, "packets_received": network.packets_received,
+                   "concealed_ms": concealed_ms, "sent_bps": network.sent_bps, "received_bps": network.received_bps,
+                   "packets_received": network.packets_received, "packets_dropped": network.packets_dropped,
                    "speaker_missed_samples": stats.sound.underruns,
                    "microphone_gaps": stats.sound.capture_gaps}),
         );

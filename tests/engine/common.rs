@@ -31,6 +31,15 @@ impl Pair {
         set_up: impl Fn(WebRtcEngineBuilder) -> WebRtcEngineBuilder,
         relay_only: bool,
     ) -> Self {
+        Self::dial_as(world, set_up, |a, b| (if relay_only { a.relay_only() } else { a }, b))
+    }
+
+    /// `cast` makes of the parties what they are to be.
+    pub(crate) fn dial_as(
+        world: &World,
+        set_up: impl Fn(WebRtcEngineBuilder) -> WebRtcEngineBuilder,
+        cast: impl FnOnce(Party, Party) -> (Party, Party),
+    ) -> Self {
         let a = Arc::new(set_up(world.engine_builder("a")).build());
         let b = Arc::new(world.engine("b"));
         let (a_out, b_in) = world.mail("a", "b", Path::delay_ms(50));
@@ -39,11 +48,9 @@ impl Pair {
             let world = world.clone();
             move |line: String| world.log(line)
         };
-        let (mut party_a, at_a) = Party::new("a", a.clone(), (a_out, a_in), log(world));
+        let (party_a, at_a) = Party::new("a", a.clone(), (a_out, a_in), log(world));
         let (party_b, at_b) = Party::new("b", b.clone(), (b_out, b_in), log(world));
-        if relay_only {
-            party_a = party_a.relay_only();
-        }
+        let (mut party_a, party_b) = cast(party_a, party_b);
         let dialed = Instant::now();
         party_a.offer();
         let tasks = [tokio::spawn(party_a.run()), tokio::spawn(party_b.run())];
@@ -58,6 +65,11 @@ impl Pair {
             a.max(b) - self.dialed
         };
         tokio::time::timeout(Duration::from_secs(15), both).await.ok()
+    }
+
+    /// From now on nobody at b takes what its engine hears.
+    pub(crate) fn leave_b_alone(&self) {
+        self.tasks[1].abort();
     }
 
     /// Drops both engines without closing them.

@@ -63,6 +63,11 @@ fn no_frame_is_lost_on_a_clean_path() {
         world.net().set_all(Path::delay_ms(25));
         let pair = Pair::dial(&world);
         pair.up().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for engine in [&pair.a, &pair.b] {
+            // Rates are counted from here on.
+            engine.stats(CONN).await.unwrap();
+        }
         // Frames leave every 20 ms and take 25: one is on the way, none leaves or arrives at this moment.
         tokio::time::sleep(Duration::from_millis(2_010)).await;
         for watcher in [&pair.at_a, &pair.at_b] {
@@ -73,10 +78,29 @@ fn no_frame_is_lost_on_a_clean_path() {
         let (a, b) = (pair.a.stats(CONN).await.unwrap(), pair.b.stats(CONN).await.unwrap());
         assert_eq!(a.packets_sent - b.packets_received, 1, "the first packet arrives too");
         assert_eq!(b.packets_sent - a.packets_received, 1, "the first packet arrives too");
-        assert_eq!(b.packets_lost, 0);
+        assert_eq!((b.packets_lost, b.packets_dropped), (0, 0));
+        // 50 frames of 60 bytes a second.
+        for rate in [a.sent_bps, a.received_bps, b.sent_bps, b.received_bps] {
+            assert!((23_500..=24_500).contains(&rate), "{rate} bit/s");
+        }
         let path = b.path.unwrap();
         assert!(matches!(path.local, PathKind::Host), "{path:?}");
         assert!(b.round_trip.unwrap() >= Duration::from_millis(40), "{:?}", b.round_trip);
+        pair.close().await;
+    });
+}
+
+#[test]
+fn frames_that_nobody_takes_are_dropped_and_counted() {
+    sim::run(4, |world| async move {
+        let pair = Pair::dial(&world);
+        pair.up().await.unwrap();
+        assert_eq!(pair.b.stats(CONN).await.unwrap().packets_dropped, 0);
+        pair.leave_b_alone();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // 150 frames came, and 64 have a place.
+        let dropped = pair.b.stats(CONN).await.unwrap().packets_dropped;
+        assert!((80..=90).contains(&dropped), "{dropped}");
         pair.close().await;
     });
 }

@@ -121,6 +121,36 @@ fn a_dropped_engine_leaves_nothing() {
 }
 
 #[test]
+fn a_close_that_is_given_up_half_way_leaves_nothing() {
+    sim::run(8, |world| async move {
+        world.net().set_all(Path::delay_ms(50));
+        let pair = Pair::dial(&world);
+        pair.up().await.unwrap();
+        for engine in [&pair.a, &pair.b] {
+            // It looks once, and goes.
+            let closed = tokio::time::timeout(Duration::ZERO, engine.close()).await;
+            assert!(closed.is_err(), "closing takes a moment");
+        }
+        pair.drop_engines().await;
+    });
+}
+
+#[test]
+fn whoever_closes_twice_waits_twice() {
+    sim::run(9, |world| async move {
+        let pair = Pair::dial(&world);
+        pair.up().await.unwrap();
+        let (first, second) = (pair.a.clone(), pair.a.clone());
+        let first = tokio::spawn(async move { first.close().await });
+        let second = tokio::spawn(async move { second.close().await });
+        first.await.unwrap();
+        second.await.unwrap();
+        assert_eq!(world.net().sockets(), 1, "only b has one");
+        pair.close().await;
+    });
+}
+
+#[test]
 fn relay_only_without_a_turn_server_says_so_at_once() {
     sim::run(7, |world| async move {
         let pair = Pair::dial_with(&world, |builder| builder, true);

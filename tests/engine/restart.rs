@@ -1,8 +1,13 @@
 //! ICE restarts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ringback::BoxFuture;
 use ringback::media::MediaEngine;
+use ringback::media::ice::{IceServerList, IceServers, IceServersError};
+use ringback::media::webrtc::WebRtcEngineBuilder;
 use ringback::proto::session::{MediaCommand, MediaEvent, PathState};
 use ringback_tests::exchange::{CONN, Seen};
 use ringback_tests::sim::{self, Path};
@@ -39,6 +44,44 @@ fn a_restart_goes_on_over_new_sockets() {
         pair.at_a.wait(connected(2)).await;
         pair.at_b.wait(connected(2)).await;
         assert_eq!(world.net().sockets(), 2);
+        both_hear(&pair).await;
+        pair.close().await;
+    });
+}
+
+/// A list that holds for ten seconds. The first is there at once, the next after a minute.
+#[derive(Default)]
+struct Stalling(AtomicU32);
+
+impl IceServers for Stalling {
+    fn fetch(&self) -> BoxFuture<'_, Result<IceServerList, IceServersError>> {
+        let first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+        Box::pin(async move {
+            if !first {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+            Ok(IceServerList { servers: Vec::new(), expires_in: Some(Duration::from_secs(10)) })
+        })
+    }
+}
+
+#[test]
+fn sound_goes_on_while_a_restart_waits_for_servers() {
+    sim::run(5, |world| async move {
+        world.net().set_all(Path::delay_ms(50));
+        let stalling = |builder: WebRtcEngineBuilder| builder.ice_servers(Arc::new(Stalling::default()));
+        let pair = Pair::dial_with(&world, stalling, false);
+        pair.up().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        restart(&pair, 2);
+        let before = [pair.at_a.seen().received.len(), pair.at_b.seen().received.len()];
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        for (watcher, before) in [&pair.at_a, &pair.at_b].into_iter().zip(before) {
+            let heard = watcher.seen().received.len() - before;
+            assert!((44..=46).contains(&heard), "{heard} frames of 45");
+        }
+        pair.at_a.wait(connected(2)).await;
+        pair.at_b.wait(connected(2)).await;
         both_hear(&pair).await;
         pair.close().await;
     });

@@ -16,6 +16,7 @@ mod hold;
 mod hub_gone;
 mod hundred_calls;
 mod incoming;
+mod log_lines;
 mod lossy_media;
 mod lossy_signaling;
 mod microphone;

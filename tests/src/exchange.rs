@@ -45,11 +45,23 @@ pub struct Party {
     conn: ConnId,
     call: CallId,
     relay_only: bool,
+    candidates: Candidates,
     opened: bool,
     out: Sender<Note>,
     inbox: Mailbox<Note>,
     shared: Arc<Shared>,
     sound: Option<SoundLink>,
+}
+
+/// What the other party gets of our candidates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Candidates {
+    /// Themselves.
+    Whole,
+    /// This name in the place of their address.
+    Named(String),
+    /// Nothing.
+    None,
 }
 
 /// What a party has seen; outlives it.
@@ -117,6 +129,7 @@ impl Party {
             conn: CONN,
             call: CallId::from_random([7; 16]),
             relay_only: false,
+            candidates: Candidates::Whole,
             opened: false,
             out: mail.0,
             inbox: mail.1,
@@ -129,6 +142,18 @@ impl Party {
     /// Gathers relay candidates only.
     pub fn relay_only(mut self) -> Self {
         self.relay_only = true;
+        self
+    }
+
+    /// Gives `name` for its address, as browsers do.
+    pub fn named(mut self, name: &str) -> Self {
+        self.candidates = Candidates::Named(name.to_owned());
+        self
+    }
+
+    /// Tells no candidates: the other party does not know where to send its checks.
+    pub fn keeps_candidates(mut self) -> Self {
+        self.candidates = Candidates::None;
         self
     }
 
@@ -188,7 +213,7 @@ impl Party {
             }
             MediaEvent::Candidate(candidate) => {
                 lock(&self.shared.seen).candidates.push((now, candidate.candidate.clone()));
-                self.out.send(Note::Candidate(candidate.clone()));
+                self.send_candidate(candidate.clone());
                 return;
             }
             MediaEvent::Opened { .. }
@@ -202,6 +227,22 @@ impl Party {
             | MediaEvent::Failed(_) => {}
         }
         lock(&self.shared.seen).events.push((now, event));
+    }
+
+    fn send_candidate(&mut self, candidate: LocalCandidate) {
+        let candidate = match &self.candidates {
+            Candidates::Whole => candidate,
+            Candidates::Named(name) => {
+                let mut words: Vec<&str> = candidate.candidate.split(' ').collect();
+                // The fifth word is the address (RFC 8839 section 5.1).
+                if let Some(address) = words.get_mut(4) {
+                    *address = name;
+                }
+                LocalCandidate { candidate: words.join(" "), ..candidate }
+            }
+            Candidates::None => return,
+        };
+        self.out.send(Note::Candidate(candidate));
     }
 
     fn handle_note(&mut self, note: Note) {

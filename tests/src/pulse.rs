@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// The test failed, or took too long.
-#[allow(clippy::print_stdout, reason = "a skipped test says so by name")]
 pub fn inside(name: &str, test: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return test();
@@ -29,8 +28,7 @@ pub fn inside(name: &str, test: impl FnOnce()) {
     let mut private = match command(name, &["--exact", name, "--nocapture", "--test-threads=1"]) {
         Ok(private) => private,
         Err(tool) => {
-            println!("SKIPPED {name}: {tool} is not installed");
-            return;
+            return crate::skipped(name, &format!("{tool} is not installed"));
         }
     };
     let mut child = private.command.spawn().expect("the test's own executable can be run");

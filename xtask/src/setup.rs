@@ -29,6 +29,7 @@ pub(crate) enum Need {
     PulseServer,
     PulseClients,
     AlsaPulse,
+    Coturn,
 }
 
 impl Need {
@@ -45,6 +46,7 @@ impl Need {
                 ("pulseaudio-utils", "plays into virtual microphones and records virtual speakers")
             }
             Need::AlsaPulse => ("libasound2-plugins", "shows PulseAudio's devices to ALSA programs"),
+            Need::Coturn => ("coturn", "a TURN server to relay through"),
         }
     }
 
@@ -58,6 +60,7 @@ impl Need {
             Need::PulseServer => has("pulseaudio"),
             Need::PulseClients => has("parec") && has("pacat") && has("pactl"),
             Need::AlsaPulse => alsa_module_present("libasound_module_pcm_pulse.so"),
+            Need::Coturn => has("turnserver"),
         }
     }
 }
@@ -67,6 +70,9 @@ pub(crate) const BUILD: &[Need] = &[Need::Compiler, Need::Make, Need::Cmake, Nee
 
 /// What virtual sound devices need on top.
 pub(crate) const SOUND: &[Need] = &[Need::PulseServer, Need::PulseClients, Need::AlsaPulse];
+
+/// What calls through a relay need on top.
+pub(crate) const RELAY: &[Need] = &[Need::Coturn];
 
 /// Whether all of `needs` are there.
 pub(crate) fn present(needs: &[Need]) -> bool {

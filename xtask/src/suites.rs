@@ -112,6 +112,13 @@ pub(crate) const SUITES: &[Suite] = &[
         ])],
     },
     Suite {
+        name: "relay",
+        budget: minutes(3),
+        covers: "the real engine through a real TURN server, over real sockets",
+        needs: setup::RELAY,
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=coturn*"])],
+    },
+    Suite {
         name: "devices",
         budget: minutes(5),
         covers: "sound devices and whole calls through PulseAudio's null sinks, and callbacks that do not allocate",

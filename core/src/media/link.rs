@@ -2,8 +2,8 @@
 //!
 //! | direction | queue | when full |
 //! |---|---|---|
-//! | encoded frames to the wire | tokio mpsc, 8 | the newest frame is dropped and counted |
-//! | frames from the wire | lock-free ring, 64 | the newest frame is dropped and counted |
+//! | encoded frames to the wire | tokio mpsc, 8 | the newest frame is dropped, and counted by the audio engine |
+//! | frames from the wire | lock-free ring, 64 | the newest frame is dropped, and counted in `ConnStats` |
 
 use bytes::Bytes;
 use tokio::sync::mpsc;

@@ -28,7 +28,14 @@ pub trait MediaEngine: Send + Sync + 'static {
     /// Statistics of a connection, counted since it was opened; `None` if there is no such connection.
     fn stats(&self, conn: ConnId) -> BoxFuture<'_, Option<ConnStats>>;
 
+    /// The network under the phone has changed: what was found out about the last one is to be forgotten. Comes
+    /// before the commands that follow from the change. Default: nothing is forgotten.
+    fn network_changed(&self) {}
+
     /// Closes every connection; returns when no task and no socket of the engine is left.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the waiting up; the connections close all the same.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
@@ -89,12 +96,19 @@ pub struct ConnStats {
     pub packets_sent: u64,
     /// RTP payload bytes sent.
     pub bytes_sent: u64,
+    /// RTP payload bits sent per second, between the last two looks at the statistics that lie half a second or more
+    /// apart; 0 until there were two. Headers, SRTP, UDP and IP add 58 bytes to each packet over IPv4.
+    pub sent_bps: u64,
     /// RTP packets received.
     pub packets_received: u64,
     /// RTP payload bytes received.
     pub bytes_received: u64,
+    /// RTP payload bits received per second, as [`ConnStats::sent_bps`].
+    pub received_bps: u64,
     /// Packets that the peer sent and that never came (RFC 3550 appendix A.3).
     pub packets_lost: u64,
+    /// Packets that came and were dropped here: nobody took them off the queue to the audio engine.
+    pub packets_dropped: u64,
     /// The loss that the peer last reported for what we send, 0 to 1.
     pub remote_loss: f32,
     /// Interarrival jitter (RFC 3550 section 6.4.1).

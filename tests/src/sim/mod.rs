@@ -37,6 +37,7 @@
 mod describe;
 mod gate;
 mod mail;
+mod mdns;
 mod net;
 mod path;
 mod runtime;
@@ -46,7 +47,7 @@ mod world;
 
 pub use describe::{describe, mask};
 pub use mail::{Mailbox, Sender, mail};
-pub use net::Net;
+pub use net::{Binds, Net};
 pub use path::{Loss, Path};
 pub use runtime::SimRuntime;
 pub use world::{Report, World, run, run_with_limit};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -17,6 +17,7 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::describe;
 use super::gate::Gate;
+use super::mdns;
 use super::path::{Fate, Link, Path};
 use super::turn::TurnServer;
 use super::{lock, stun};
@@ -36,6 +37,9 @@ struct State {
     aliases: BTreeMap<SocketAddr, SocketAddr>,
     stun_servers: Vec<SocketAddr>,
     turn: Option<TurnServer>,
+    mdns_names: Vec<(String, Ipv4Addr)>,
+    binds: Binds,
+    refused: u64,
     next_socket: u64,
     next_arrival: u64,
     links: BTreeMap<(String, String), Link>,
@@ -43,6 +47,18 @@ struct State {
     default_path: Path,
     log: String,
     datagrams: u64,
+}
+
+/// Which sockets can be bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Binds {
+    /// All.
+    #[default]
+    All,
+    /// All but those on the port of mDNS.
+    WithoutMdns,
+    /// None.
+    None,
 }
 
 /// What waits at a socket.
@@ -109,6 +125,39 @@ impl Net {
         lock(&self.state).turn = Some(TurnServer::new(address, user));
     }
 
+    /// The machine behind this name ending in `.local` answers for it. Only one host of a world may have mDNS on,
+    /// since all its sockets have one address.
+    pub fn mdns_name(&self, name: &str, address: Ipv4Addr) {
+        lock(&self.state).mdns_names.push((name.to_owned(), address));
+    }
+
+    /// Which sockets can be bound from now on.
+    pub fn allow(&self, binds: Binds) {
+        lock(&self.state).binds = binds;
+    }
+
+    /// How many sockets could not be bound.
+    pub fn refused(&self) -> u64 {
+        lock(&self.state).refused
+    }
+
+    /// The address of a host's newest socket.
+    pub fn address(&self, host: &str) -> Option<SocketAddr> {
+        let state = lock(&self.state);
+        let of_host = state.sockets.iter().filter(|(_, inbox)| inbox.host == host);
+        of_host.max_by_key(|(_, inbox)| inbox.key).map(|(address, _)| *address)
+    }
+
+    /// A datagram reaches every socket of `host` now, with `from` as its source, whoever wrote it.
+    pub fn forge(&self, from: SocketAddr, host: &str, bytes: &[u8]) {
+        let mut state = lock(&self.state);
+        let inboxes: Vec<_> = state.sockets.values().filter(|inbox| inbox.host == host).cloned().collect();
+        for inbox in inboxes {
+            state.next_arrival += 1;
+            inbox.deliver(Instant::now(), state.next_arrival, from, bytes);
+        }
+    }
+
     /// How many datagrams were sent.
     pub fn datagrams(&self) -> u64 {
         lock(&self.state).datagrams
@@ -142,6 +191,15 @@ impl Net {
     ) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let address = socket.local_addr()?;
         let mut state = lock(&self.state);
+        let allowed = match state.binds {
+            Binds::All => true,
+            Binds::WithoutMdns => address.port() != mdns::PORT,
+            Binds::None => false,
+        };
+        if !allowed {
+            state.refused += 1;
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         state.next_socket += 1;
         let inbox =
             Arc::new(Inbox { host: host.to_owned(), key: state.next_socket, queue: Mutex::default() });
@@ -155,6 +213,9 @@ impl Net {
         state.datagrams += 1;
         if state.stun_servers.contains(&to) {
             return self.answer_as_stun_server(&mut state, from, to, bytes);
+        }
+        if to == mdns::GROUP {
+            return state.answer_by_mdns(from, bytes);
         }
         let mut relayed = Vec::new();
         let first = Travelling { host: host.to_owned(), from, to, after: Duration::ZERO, bytes };
@@ -231,6 +292,17 @@ impl State {
                     inbox.deliver(Instant::now() + after, self.next_arrival, shown, bytes);
                 }
                 (_, None) => {}
+            }
+        }
+    }
+
+    fn answer_by_mdns(&mut self, from: SocketAddr, question: &[u8]) {
+        let Some(inbox) = self.sockets.get(&from).cloned() else { return };
+        for (name, address) in &self.mdns_names {
+            if let Some(answer) = mdns::answer(question, name, *address) {
+                self.next_arrival += 1;
+                let at = Instant::now() + self.default_path.delay * 2;
+                inbox.deliver(at, self.next_arrival, (*address, mdns::PORT).into(), &answer);
             }
         }
     }

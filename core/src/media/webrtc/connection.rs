@@ -11,35 +11,37 @@
 //! `Close` does not queue: it raises a flag, which ends the task wherever it waits. Nothing is reported afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
-use webrtc::peer_connection::{RTCIceConnectionState, RTCPeerConnectionState};
+use webrtc::peer_connection::RTCPeerConnectionState;
 
 use super::alarm::Alarm;
-use super::candidates::outgoing_candidate;
+use super::bitrate::BitrateMeter;
 use super::certificates;
 use super::config::Setup;
+use super::mdns::Mdns;
 use super::negotiation::Negotiation;
 use super::peer::{Peer, PeerOptions};
 use super::runtime::Notice;
-use super::servers::ServerList;
-use super::signals::{SIGNAL_PLACES, Signal};
+use super::servers::{ServerList, UsableServers};
+use super::signals::{Signal, SignalInlet};
 use super::sound::{Packetizer, Reception};
+use crate::BoxFuture;
 use crate::media::link::{EngineLink, sound_link};
 use crate::media::{ConnStats, EngineEvent, SelectedPath};
-use crate::proto::session::{LocalCandidate, MediaCommand, MediaEvent, MediaFailure, PathState};
-use crate::proto::{ConnId, ConnectFailure};
+use crate::proto::ConnId;
+use crate::proto::session::{MediaCommand, MediaEvent, MediaFailure};
+use crate::redacted::Redacted;
 
 /// What every connection of an engine shares.
 pub(super) struct Common {
     pub(super) setup: Setup,
     pub(super) servers: ServerList,
-    pub(super) mdns_works: AtomicBool,
+    pub(super) mdns: Mdns,
     pub(super) events: mpsc::Sender<(ConnId, EngineEvent)>,
 }
 
@@ -61,22 +63,32 @@ pub(super) struct Randoms {
 /// One connection.
 pub(super) struct Connection {
     pub(super) id: ConnId,
-    common: Arc<Common>,
+    pub(super) common: Arc<Common>,
     inlets: Inlets,
-    signals: mpsc::Receiver<Signal>,
+    pub(super) signals: mpsc::Receiver<Signal>,
     pub(super) link: EngineLink,
     pub(super) peer: Peer,
     pub(super) negotiation: Negotiation,
-    relay_only: bool,
+    waiting: Option<Waiting>,
+    pub(super) relay_only: bool,
     /// The engine does not know of `relay_only` yet.
-    pub(super) policy_changed: bool,
+    policy_changed: bool,
     pub(super) remote: Option<Arc<dyn TrackRemote>>,
     pub(super) packetizer: Packetizer,
     pub(super) reception: Reception,
+    pub(super) sent_rate: BitrateMeter,
+    pub(super) received_rate: BitrateMeter,
     pub(super) state: Progress,
     pub(super) alarm: Alarm,
     pub(super) path: Option<SelectedPath>,
     pub(super) remote_loss: f32,
+}
+
+/// A command that gathers anew, and the fetch of servers that it waits for. Media goes on meanwhile; later commands
+/// wait behind it, so that they run in order.
+struct Waiting {
+    command: MediaCommand,
+    servers: BoxFuture<'static, UsableServers>,
 }
 
 /// How far the connection has come.
@@ -88,11 +100,12 @@ pub(super) struct Progress {
     pub(super) arrived: bool,
     /// `Missing` was reported.
     pub(super) missing: bool,
+    peer_closed: bool,
     /// Candidates of ours in this generation.
-    candidates: u32,
-    relay_candidates: u32,
+    pub(super) candidates: u32,
+    pub(super) relay_candidates: u32,
     /// Are there TURN servers?
-    relay_configured: bool,
+    pub(super) relay_configured: bool,
 }
 
 impl Connection {
@@ -131,14 +144,13 @@ impl Connection {
         let relay_configured = options.servers.relay;
         let relay_only = options.relay_only;
         let fingerprint = certificates::fingerprint(&options.certificate);
-        let (signals_tx, signals) = mpsc::channel(SIGNAL_PLACES);
+        let (inlet, signals) = SignalInlet::new();
         // Not to be dropped half-way: the driver task would be left.
-        let peer = match Peer::build(&common.setup, &common.mdns_works, options, &signals_tx).await {
+        let peer = match Peer::build(&common.setup, &common.mdns, options, &inlet).await {
             Ok(peer) => peer,
             Err(error) => {
                 tracing::error!(conn = id.0, "no connection could be built");
-                // It may name an address.
-                tracing::debug!(conn = id.0, %error, "no connection could be built");
+                tracing::debug!(conn = id.0, error = %Redacted(error), "no connection could be built");
                 let failed = EngineEvent::Session(MediaEvent::Failed(MediaFailure::Engine));
                 emit(&common.events, &inlets.closing, id, failed).await;
                 return None;
@@ -160,11 +172,14 @@ impl Connection {
             link,
             peer,
             negotiation: Negotiation::default(),
+            waiting: None,
             relay_only,
             policy_changed: false,
             remote: None,
             packetizer: Packetizer::new(randoms.ssrc, randoms.sequence, randoms.timestamp),
             reception: Reception::default(),
+            sent_rate: BitrateMeter::new(Instant::now()),
+            received_rate: BitrateMeter::new(Instant::now()),
             state: Progress { relay_configured, ..Progress::default() },
             alarm: Alarm::new(),
             path: None,
@@ -184,8 +199,9 @@ impl Connection {
                     self.handle_sign_of_life().await;
                 }
                 Some(frame) = self.link.outgoing.recv() => self.send(frame).await,
-                command = self.inlets.commands.recv() => match command {
-                    Some(command) => self.handle_command(command).await,
+                servers = fetched(&mut self.waiting) => self.handle_servers(servers).await,
+                command = self.inlets.commands.recv(), if self.waiting.is_none() => match command {
+                    Some(command) => self.begin(command).await,
                     None => return,
                 },
                 Some(reply) = self.inlets.queries.recv() => {
@@ -207,7 +223,7 @@ impl Connection {
         emit(&self.common.events, &self.inlets.closing, self.id, event).await;
     }
 
-    async fn handle_signal(&mut self, signal: Signal) {
+    pub(super) async fn handle_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Candidate(text) => self.handle_candidate(&text).await,
             Signal::GatheringComplete => self.handle_gathered().await,
@@ -223,87 +239,58 @@ impl Connection {
             Signal::Notice(Notice::PeerClosed) => {
                 tracing::info!(conn = self.id.0, "the peer closed");
                 self.state.writable = false;
+                self.state.peer_closed = true;
                 self.report(MediaEvent::PeerClosed).await;
             }
+            Signal::Notice(Notice::DriverEnded) if !self.state.peer_closed => {
+                tracing::warn!(conn = self.id.0, "the engine gave the connection up");
+                self.state.writable = false;
+                self.report(MediaEvent::Failed(MediaFailure::Engine)).await;
+            }
+            Signal::Notice(Notice::DriverEnded) => {}
             Signal::Notice(Notice::Refused) if !self.state.secured => {
                 tracing::warn!(conn = self.id.0, "the DTLS handshake was refused");
                 self.report(MediaEvent::Failed(MediaFailure::Dtls)).await;
             }
             Signal::Notice(Notice::Refused) => {}
         }
-        if self.peer.overflowed.swap(false, Ordering::Relaxed) {
+        if self.peer.signals.take_overflow() {
             tracing::error!(conn = self.id.0, "the engine's signals overflowed");
             self.report(MediaEvent::Failed(MediaFailure::Overflow)).await;
         }
     }
 
-    async fn handle_candidate(&mut self, text: &str) {
-        let Some(candidate) = outgoing_candidate(text, self.common.setup.local_demo) else { return };
-        self.state.candidates += 1;
-        self.state.relay_candidates += u32::from(candidate.contains(" typ relay"));
-        tracing::debug!(conn = self.id.0, candidate, "candidate of ours");
-        let mid = self.negotiation.mid.clone();
-        self.report(MediaEvent::Candidate(LocalCandidate { candidate, mid })).await;
-    }
-
-    /// Waits until the first candidates of this round are known, a moment at most, so that they travel with the
-    /// description instead of 50 ms after it.
-    pub(super) async fn gather_first(&mut self) {
-        let until = Instant::now() + FIRST_CANDIDATES;
-        let before = self.state.candidates;
-        while self.state.candidates == before {
-            match tokio::time::timeout_at(until, self.signals.recv()).await {
-                Ok(Some(signal)) => self.handle_signal(signal).await,
-                Ok(None) | Err(_) => return,
-            }
-        }
-        while let Ok(signal) = self.signals.try_recv() {
-            self.handle_signal(signal).await;
-        }
-    }
-
-    async fn handle_gathered(&mut self) {
-        tracing::info!(conn = self.id.0, candidates = self.state.candidates, "gathering done");
-        self.report(MediaEvent::GatheringDone).await;
-        // Without a relay there is nothing to check with: no need to wait for the checks to fail.
-        if self.relay_only && self.state.relay_candidates == 0 {
-            self.fail_path().await;
-        }
-    }
-
-    async fn handle_ice(&mut self, state: RTCIceConnectionState) {
-        tracing::info!(conn = self.id.0, %state, "ICE state");
-        let path = match state {
-            RTCIceConnectionState::Checking => PathState::Checking,
-            RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => PathState::Connected,
-            // The pair may yet answer, and what is sent may arrive.
-            RTCIceConnectionState::Disconnected => {
-                return self.report(MediaEvent::Path(PathState::Disconnected)).await;
-            }
-            RTCIceConnectionState::Failed => return self.fail_path().await,
-            RTCIceConnectionState::New
-            | RTCIceConnectionState::Closed
-            | RTCIceConnectionState::Unspecified
-            | _ => return,
+    /// Runs a command, or fetches the servers that it gathers with first.
+    async fn begin(&mut self, command: MediaCommand) {
+        let gathers_anew = match command {
+            MediaCommand::CreateOffer { ice_restart, .. } => ice_restart || self.policy_changed,
+            // The peer restarts.
+            MediaCommand::TakeOffer { .. } => self.negotiation.remote_known,
+            MediaCommand::TakeAnswer { .. }
+            | MediaCommand::AddCandidates { .. }
+            | MediaCommand::ExpectMedia { .. }
+            | MediaCommand::AllowDirect
+            | MediaCommand::Open { .. }
+            | MediaCommand::Close => false,
         };
-        self.state.writable = path == PathState::Connected;
-        self.report(MediaEvent::Path(path)).await;
-        if self.state.writable {
-            self.look_at_path().await;
+        if !gathers_anew {
+            return self.handle_command(command).await;
         }
+        let common = self.common.clone();
+        let servers = Box::pin(async move { common.servers.get(PATIENCE).await });
+        self.waiting = Some(Waiting { command, servers });
     }
 
-    async fn fail_path(&mut self) {
-        self.state.writable = false;
-        let why = if !self.state.relay_configured {
-            ConnectFailure::TurnMissing
-        } else if self.peer.control.turn_refused() {
-            ConnectFailure::TurnRefused
-        } else {
-            ConnectFailure::NoPath
-        };
-        tracing::warn!(conn = self.id.0, ?why, "no path to the peer");
-        self.report(MediaEvent::Path(PathState::Failed(why))).await;
+    /// Fresh servers and the policy of now, for the gathering that follows.
+    async fn handle_servers(&mut self, servers: UsableServers) {
+        let Some(Waiting { command, .. }) = self.waiting.take() else { return };
+        self.policy_changed = false;
+        self.state.relay_configured = servers.relay;
+        if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
+            tracing::warn!(conn = self.id.0, "the ICE servers stay as they were");
+            tracing::debug!(conn = self.id.0, error = %Redacted(error), "the ICE servers stay as they were");
+        }
+        self.handle_command(command).await;
     }
 
     async fn handle_command(&mut self, command: MediaCommand) {
@@ -352,17 +339,13 @@ impl Connection {
             self.handle_signal(signal).await;
         }
     }
+}
 
-    /// Fresh servers and the policy of now, for the gathering that follows.
-    pub(super) async fn refresh_servers(&mut self) {
-        self.policy_changed = false;
-        let servers = self.common.servers.get(PATIENCE).await;
-        self.state.relay_configured = servers.relay;
-        if let Err(error) = self.peer.reconfigure(servers, self.relay_only).await {
-            tracing::warn!(conn = self.id.0, "the ICE servers stay as they were");
-            // It may quote a URL.
-            tracing::debug!(conn = self.id.0, %error, "the ICE servers stay as they were");
-        }
+/// The servers that a command waits for. Cancel safe.
+async fn fetched(waiting: &mut Option<Waiting>) -> UsableServers {
+    match waiting {
+        Some(waiting) => waiting.servers.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -393,5 +376,3 @@ async fn emit(
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Without a list a connection that may only use relays has no chance.
 const PATIENCE_RELAY: Duration = Duration::from_secs(5);
-/// Host candidates are known within a millisecond or two; nothing waits longer for them, relay-only calls included.
-const FIRST_CANDIDATES: Duration = Duration::from_millis(10);

@@ -1,7 +1,7 @@
 //! The engine: connections by number, one queue of events.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::certificates::Certificates;
 use super::config::{Setup, WebRtcEngineBuilder};
 use super::connection::{Common, Connection, Inlets, Randoms};
+use super::mdns::Mdns;
 use super::peer::PeerOptions;
 use super::servers::{ServerList, UsableServers};
 use crate::BoxFuture;
@@ -27,6 +28,8 @@ pub struct WebRtcEngine {
     handle: Handle,
     connections: Mutex<Connections>,
     events: tokio::sync::Mutex<mpsc::Receiver<(ConnId, EngineEvent)>>,
+    /// Held by whoever waits for the end of the tasks: a set of tasks wakes one waiter only.
+    closing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -55,18 +58,14 @@ impl WebRtcEngine {
         let servers = ServerList::new(setup.ice_servers.clone());
         // So that the first call finds them.
         servers.fetch();
-        let common = Common { setup, servers, mdns_works: AtomicBool::new(true), events: events_tx };
+        let common = Common { setup, servers, mdns: Mdns::default(), events: events_tx };
         Self {
             common: Arc::new(common),
             handle: Handle::current(),
             connections: Mutex::default(),
             events: tokio::sync::Mutex::new(events),
+            closing: tokio::sync::Mutex::default(),
         }
-    }
-
-    /// Names may have other addresses in another network: forgets those that were looked up.
-    pub fn network_changed(&self) {
-        self.common.setup.resolver.forget();
     }
 
     fn open(&self, id: ConnId, call: CallId, relay_only: bool) {
@@ -146,29 +145,38 @@ impl MediaEngine for WebRtcEngine {
         })
     }
 
+    /// Names may have other addresses in another network, and mDNS may work there.
+    fn network_changed(&self) {
+        self.common.setup.resolver.forget();
+        self.common.mdns.network_changed();
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let mut tasks = self.connections().close();
-            while tasks.join_next().await.is_some() {}
+            self.connections().close();
+            let _one = self.closing.lock().await;
+            // The tasks stay in the engine: whoever stops waiting aborts none of them.
+            while poll_fn(|cx| self.connections().tasks.poll_join_next(cx)).await.is_some() {}
             self.common.servers.close().await;
         })
     }
 }
 
 impl Connections {
-    fn close(&mut self) -> JoinSet<()> {
+    fn close(&mut self) {
         self.closed = true;
         for outlets in std::mem::take(&mut self.open).into_values() {
             outlets.closing.raise();
         }
-        std::mem::take(&mut self.tasks)
     }
 }
 
 impl Drop for WebRtcEngine {
     fn drop(&mut self) {
         // The connections close by themselves; aborting their tasks would leave the driver tasks behind.
-        self.connections().close().detach_all();
+        let mut connections = self.connections();
+        connections.close();
+        connections.tasks.detach_all();
     }
 }
 

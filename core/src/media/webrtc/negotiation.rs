@@ -11,6 +11,7 @@ use super::candidates::{first_mid, opus_payload_type};
 use super::connection::Connection;
 use crate::proto::session::{MediaEvent, MediaFailure, RemoteCandidate};
 use crate::proto::signal::clean_local_sdp;
+use crate::redacted::Redacted;
 
 /// What a connection knows of its negotiation.
 #[derive(Default)]
@@ -22,7 +23,7 @@ pub(super) struct Negotiation {
     /// The number that Opus has in this connection.
     pub(super) payload_type: Option<u8>,
     /// Is there a description of the peer in this generation?
-    remote_known: bool,
+    pub(super) remote_known: bool,
     /// Candidates that came before it; bounded like the peer's candidates, 32 in each of 4 generations.
     early: Vec<RemoteCandidate>,
     added: BTreeSet<String>,
@@ -31,9 +32,6 @@ pub(super) struct Negotiation {
 impl Connection {
     pub(super) async fn create_offer(&mut self, round: u32, ice_restart: bool) {
         self.negotiation.round = round;
-        if ice_restart || self.policy_changed {
-            self.refresh_servers().await;
-        }
         if ice_restart {
             self.negotiation.remote_known = false;
             self.negotiation.added.clear();
@@ -74,7 +72,6 @@ impl Connection {
         if self.negotiation.remote_known {
             // Another generation, or the same again: what was added before may be named again.
             self.negotiation.added.clear();
-            self.refresh_servers().await;
         }
         if let Err(error) = self.peer.pc.set_remote_description(offer).await {
             return self.fail(MediaFailure::Description, &error).await;
@@ -137,7 +134,7 @@ impl Connection {
             let init = RTCIceCandidateInit { candidate, sdp_mid: Some(mid), ..Default::default() };
             // One bad candidate costs itself only.
             if let Err(error) = self.peer.pc.add_ice_candidate(init).await {
-                tracing::debug!(%error, "a candidate of the peer is refused");
+                tracing::debug!(error = %Redacted(error), "a candidate of the peer is refused");
             }
         }
         self.peer.control.wake();
@@ -145,8 +142,7 @@ impl Connection {
 
     async fn fail(&mut self, failure: MediaFailure, error: &Error) {
         tracing::warn!(conn = self.id.0, ?failure, "the negotiation failed");
-        // It may quote the description.
-        tracing::debug!(conn = self.id.0, %error, "the negotiation failed");
+        tracing::debug!(conn = self.id.0, error = %Redacted(error), "the negotiation failed");
         self.report(MediaEvent::Failed(failure)).await;
     }
 }

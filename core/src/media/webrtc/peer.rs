@@ -1,7 +1,6 @@
 //! Builds the engine's peer connection and holds it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
@@ -9,7 +8,6 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
-use tokio::sync::mpsc;
 use webrtc::error::Error;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -19,9 +17,11 @@ use webrtc::peer_connection::{
 };
 
 use super::config::Setup;
+use super::mdns::Mdns;
 use super::runtime::{ConnectionRuntime, Notice, RuntimeControl};
 use super::servers::UsableServers;
-use super::signals::{Callbacks, Signal};
+use super::signals::{Callbacks, Signal, SignalInlet};
+use crate::redacted::Redacted;
 
 /// The engine's peer connection with our track.
 pub(super) struct Peer {
@@ -29,8 +29,7 @@ pub(super) struct Peer {
     pub(super) track: Arc<TrackLocalStaticRTP>,
     pub(super) control: RuntimeControl,
     pub(super) ssrc: u32,
-    /// A signal of the engine was lost.
-    pub(super) overflowed: Arc<AtomicBool>,
+    pub(super) signals: SignalInlet,
 }
 
 /// What differs from one connection to another.
@@ -42,43 +41,39 @@ pub(super) struct PeerOptions {
 }
 
 impl Peer {
-    /// Builds the connection. mDNS needs an interface with multicast: where there is none, `mdns_works` turns false
-    /// and the connection is built without.
+    /// Builds the connection, without mDNS if it fails with it.
     pub(super) async fn build(
         setup: &Setup,
-        mdns_works: &AtomicBool,
+        mdns: &Mdns,
         options: PeerOptions,
-        signals: &mpsc::Sender<Signal>,
+        signals: &SignalInlet,
     ) -> Result<Self, Error> {
-        if setup.mdns && mdns_works.load(Ordering::Relaxed) {
-            match Self::build_with(setup, &options, MulticastDnsMode::QueryOnly, signals).await {
-                Ok(peer) => return Ok(peer),
-                Err(error) => {
-                    tracing::warn!("building without mDNS: names of browsers will not resolve");
-                    tracing::debug!(%error, "building without mDNS");
-                    mdns_works.store(false, Ordering::Relaxed);
-                }
-            }
+        if !(setup.mdns && mdns.may_work()) {
+            return Self::build_with(setup, &options, MulticastDnsMode::Disabled, signals).await;
         }
-        Self::build_with(setup, &options, MulticastDnsMode::Disabled, signals).await
+        let attempt = mdns.attempt();
+        let error = match Self::build_with(setup, &options, MulticastDnsMode::QueryOnly, signals).await {
+            Ok(peer) => return Ok(peer),
+            Err(error) => error,
+        };
+        let peer = Self::build_with(setup, &options, MulticastDnsMode::Disabled, signals).await?;
+        tracing::warn!("built without mDNS: names of browsers will not resolve");
+        tracing::debug!(error = %Redacted(error), "built without mDNS");
+        mdns.failed(attempt);
+        Ok(peer)
     }
 
     async fn build_with(
         setup: &Setup,
         options: &PeerOptions,
         mdns: MulticastDnsMode,
-        signals: &mpsc::Sender<Signal>,
+        signals: &SignalInlet,
     ) -> Result<Self, Error> {
         let notices = signals.clone();
-        let notify = move |notice: Notice| {
-            // A full queue is overflow, which the connection finds by itself.
-            let _ = notices.try_send(Signal::Notice(notice));
-        };
+        let notify = move |notice: Notice| notices.send(Signal::Notice(notice));
         let (runtime, control) =
             ConnectionRuntime::new(setup.runtimes.runtime(), setup.resolver.clone(), notify);
 
-        let overflowed = Arc::new(AtomicBool::new(false));
-        let callbacks = Callbacks::new(signals.clone(), overflowed.clone());
         let mut media = MediaEngine::default();
         media.register_codec(opus(), RtpCodecKind::Audio)?;
         let pc = PeerConnectionBuilder::new()
@@ -93,13 +88,14 @@ impl Peer {
             .with_media_engine(media)
             .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
             .with_runtime(Arc::new(runtime))
-            .with_handler(Arc::new(callbacks))
+            .with_handler(Arc::new(Callbacks(signals.clone())))
             .with_udp_addrs(vec![setup.addresses.clone()])
             .build()
             .await?;
+        control.built();
         let pc: Arc<dyn PeerConnection> = Arc::new(pc);
         let track = Arc::new(TrackLocalStaticRTP::new(microphone(options.ssrc)));
-        let peer = Self { pc, track, control, ssrc: options.ssrc, overflowed };
+        let peer = Self { pc, track, control, ssrc: options.ssrc, signals: signals.clone() };
         if let Err(error) = peer.pc.add_track(peer.track.clone() as Arc<dyn TrackLocal>).await {
             peer.close().await;
             return Err(error);
@@ -121,7 +117,7 @@ impl Peer {
     /// Closes: a close_notify to the peer, then nothing is left.
     pub(super) async fn close(&self) {
         if let Err(error) = self.pc.close().await {
-            tracing::debug!(%error, "close");
+            tracing::debug!(error = %Redacted(error), "close");
         }
         self.control.close();
     }

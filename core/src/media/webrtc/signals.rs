@@ -14,10 +14,11 @@ use webrtc::peer_connection::{
 };
 
 use super::runtime::Notice;
+use crate::redacted::Redacted;
 
 /// Places in a connection's queue of signals: two generations of 32 candidates and their state changes. Overflow
 /// ends the connection, since a state would be lost.
-pub(super) const SIGNAL_PLACES: usize = 128;
+const SIGNAL_PLACES: usize = 128;
 
 /// What a connection's engine reports.
 pub(super) enum Signal {
@@ -30,21 +31,32 @@ pub(super) enum Signal {
 }
 
 /// The engine's callbacks.
-pub(super) struct Callbacks {
+pub(super) struct Callbacks(pub(super) SignalInlet);
+
+/// Where signals go in. Clones lead to the same queue.
+#[derive(Clone)]
+pub(super) struct SignalInlet {
     signals: mpsc::Sender<Signal>,
     overflowed: Arc<AtomicBool>,
 }
 
-impl Callbacks {
-    /// `overflowed` is raised when a signal is lost.
-    pub(super) fn new(signals: mpsc::Sender<Signal>, overflowed: Arc<AtomicBool>) -> Self {
-        Self { signals, overflowed }
+impl SignalInlet {
+    /// The inlet of a new queue, and the queue.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Signal>) {
+        let (signals, queue) = mpsc::channel(SIGNAL_PLACES);
+        (Self { signals, overflowed: Arc::default() }, queue)
     }
 
-    fn send(&self, signal: Signal) {
+    /// Never waits.
+    pub(super) fn send(&self, signal: Signal) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.signals.try_send(signal) {
             self.overflowed.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Was a signal lost since the last such question?
+    pub(super) fn take_overflow(&self) -> bool {
+        self.overflowed.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -52,26 +64,43 @@ impl Callbacks {
 impl PeerConnectionEventHandler for Callbacks {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
-            Ok(init) => self.send(Signal::Candidate(init.candidate)),
-            Err(error) => tracing::debug!(%error, "a candidate of ours has no text"),
+            Ok(init) => self.0.send(Signal::Candidate(init.candidate)),
+            Err(error) => tracing::debug!(error = %Redacted(error), "a candidate of ours has no text"),
         }
     }
 
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
         if state == RTCIceGatheringState::Complete {
-            self.send(Signal::GatheringComplete);
+            self.0.send(Signal::GatheringComplete);
         }
     }
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
-        self.send(Signal::Ice(state));
+        self.0.send(Signal::Ice(state));
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        self.send(Signal::State(state));
+        self.0.send(Signal::State(state));
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        self.send(Signal::Track(track));
+        self.0.send(Signal::Track(track));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_that_finds_no_room_is_overflow_too() {
+        let (inlet, _queue) = SignalInlet::new();
+        for _ in 0..SIGNAL_PLACES {
+            inlet.send(Signal::GatheringComplete);
+        }
+        assert!(!inlet.take_overflow());
+        inlet.clone().send(Signal::Notice(Notice::PeerClosed));
+        assert!(inlet.take_overflow());
+        assert!(!inlet.take_overflow(), "told once");
     }
 }

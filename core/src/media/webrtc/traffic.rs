@@ -14,6 +14,7 @@ use super::stats::{self, PairReport};
 use crate::media::link::EncodedFrame;
 use crate::media::{ConnStats, EngineEvent};
 use crate::proto::session::MediaEvent;
+use crate::redacted::Redacted;
 
 impl Connection {
     pub(super) async fn handle_remote(&mut self, event: Option<TrackRemoteEvent>) {
@@ -75,7 +76,7 @@ impl Connection {
         };
         let packet = self.packetizer.packet(frame, payload_type);
         if let Err(error) = self.peer.track.write_rtp(packet).await {
-            tracing::debug!(conn = self.id.0, %error, "a packet could not be written");
+            tracing::debug!(conn = self.id.0, error = %Redacted(error), "a packet could not be written");
         }
     }
 
@@ -96,19 +97,24 @@ impl Connection {
         let PairReport { path, .. } = stats::pair(&*self.peer.pc).await;
         if let Some(path) = path.filter(|path| self.path != Some(*path)) {
             self.path = Some(path);
-            tracing::info!(conn = self.id.0, local = ?path.local, remote = ?path.remote, "selected pair");
+            let (local, remote) = (path.local.name(), path.remote.name());
+            tracing::info!(conn = self.id.0, local, remote, "selected pair");
             self.emit(EngineEvent::PathChanged(path)).await;
         }
     }
 
     pub(super) async fn stats(&mut self) -> ConnStats {
         let PairReport { path, round_trip } = stats::pair(&*self.peer.pc).await;
+        let now = Instant::now();
         ConnStats {
             packets_sent: self.packetizer.packets,
             bytes_sent: self.packetizer.bytes,
+            sent_bps: self.sent_rate.look(now, self.packetizer.bytes),
             packets_received: self.reception.packets,
             bytes_received: self.reception.bytes,
+            received_bps: self.received_rate.look(now, self.reception.bytes),
             packets_lost: self.reception.lost(),
+            packets_dropped: self.reception.dropped,
             remote_loss: self.remote_loss,
             jitter: self.reception.jitter(),
             round_trip,

@@ -22,6 +22,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async
 use super::endpoint::Endpoint;
 use crate::BoxFuture;
 use crate::proto::phoenix::{Lost, MAX_PACKET, Packet};
+use crate::redacted::Redacted;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -180,7 +181,7 @@ fn lost_opening(error: &tungstenite::Error) -> Lost {
 }
 
 fn lost_open(error: &tungstenite::Error) -> Lost {
-    tracing::debug!(%error, "the websocket broke");
+    tracing::debug!(error = %Redacted(error), "the websocket broke");
     let closed = matches!(error, tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed);
     if closed { Lost::Closed(None) } else { Lost::Broken }
 }

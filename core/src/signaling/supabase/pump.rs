@@ -18,6 +18,7 @@ use super::rest::{Post, Posted, Rest};
 use crate::clock::Clock;
 use crate::proto::phoenix::{Broadcast, Event, Input, JoinConfig, Output, Payload, PushId, Socket, Topic};
 use crate::proto::{MessageId, Timestamp};
+use crate::redacted::Redacted;
 use crate::signaling::{OfflineWhy, Outgoing, RefusedWhy, SignalingEvent, SignalingHealth};
 
 pub(super) struct PumpConfig {
@@ -192,7 +193,7 @@ impl Pump {
                 }
             }
             Event::BadFrame(bad) => tracing::debug!(%bad, "a frame makes no sense"),
-            Event::System(_, note) => tracing::debug!(?note, "the server says"),
+            Event::System(_, note) => tracing::debug!(note = ?Redacted(note), "the server says"),
             Event::Left(_) | Event::Presence(..) => {}
         }
     }

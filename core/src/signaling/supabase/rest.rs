@@ -23,6 +23,7 @@ use super::endpoint::Endpoint;
 use crate::BoxFuture;
 use crate::proto::MessageId;
 use crate::proto::phoenix::Topic;
+use crate::redacted::Redacted;
 
 /// The way out in private mode.
 pub(super) struct Rest {
@@ -133,7 +134,7 @@ impl Rest {
             let status = match tokio::time::timeout(LIMIT, client.request(request)).await {
                 Ok(Ok(response)) => response.status().as_u16(),
                 Ok(Err(error)) => {
-                    tracing::debug!(%error, "a post failed");
+                    tracing::debug!(error = %Redacted(error), "a post failed");
                     return (id, Posted::Failed);
                 }
                 Err(_) => return (id, Posted::Failed),

@@ -22,6 +22,8 @@ pub(super) enum Stun {
     AllocateError,
     /// A TURN allocation.
     AllocateSuccess,
+    /// A request of any method.
+    Request,
     /// Any other message.
     Other,
 }
@@ -40,7 +42,9 @@ pub(super) enum Dtls {
     },
     /// Application data.
     Application,
-    /// An alert in the clear: the handshake failed.
+    /// Application data in the clear, which nobody sends.
+    PlainApplication,
+    /// An alert in the clear: the handshake failed, if it is to be believed.
     PlainAlert,
     /// An encrypted alert: in an established association the close_notify.
     SealedAlert,
@@ -54,6 +58,8 @@ impl Datagram {
             Some(0..=3) if inner.get(4..8) == Some(&MAGIC_COOKIE) => Self::Stun(match [inner[0], inner[1]] {
                 ALLOCATE_ERROR => Stun::AllocateError,
                 ALLOCATE_SUCCESS => Stun::AllocateSuccess,
+                // The class is in two bits of the type (RFC 8489 section 5).
+                [high, low] if high & 0x01 == 0 && low & 0x10 == 0 => Stun::Request,
                 _ => Stun::Other,
             }),
             Some(128..=191) => Self::Media,
@@ -66,7 +72,8 @@ impl Datagram {
 fn dtls(datagram: &[u8]) -> Dtls {
     let sealed = epoch(datagram) > 0;
     match datagram[0] {
-        APPLICATION_DATA => Dtls::Application,
+        APPLICATION_DATA if sealed => Dtls::Application,
+        APPLICATION_DATA => Dtls::PlainApplication,
         ALERT if sealed => Dtls::SealedAlert,
         ALERT => Dtls::PlainAlert,
         HANDSHAKE if !sealed && matches!(datagram.get(RECORD_HEADER), Some(1 | 3)) => Dtls::Hello,
@@ -158,6 +165,18 @@ pub(super) mod tests {
         assert_eq!(classify(&record(21, 0, &[2, 40])), Datagram::Dtls(Dtls::PlainAlert));
         assert_eq!(classify(&record(21, 1, &[7; 10])), Datagram::Dtls(Dtls::SealedAlert));
         assert_eq!(classify(&record(23, 1, &[7; 10])), Datagram::Dtls(Dtls::Application));
+        assert_eq!(classify(&record(23, 0, &[7; 10])), Datagram::Dtls(Dtls::PlainApplication));
+    }
+
+    #[test]
+    fn requests_are_told_from_answers() {
+        let stun = |kind: [u8; 2]| [&kind[..], &[0, 0, 0x21, 0x12, 0xa4, 0x42], &[0; 12]].concat();
+        let classify = |kind| Datagram::classify(&stun(kind));
+        assert_eq!(classify([0, 1]), Datagram::Stun(Stun::Request), "Binding");
+        assert_eq!(classify([0, 3]), Datagram::Stun(Stun::Request), "Allocate");
+        assert_eq!(classify([1, 1]), Datagram::Stun(Stun::Other), "success");
+        assert_eq!(classify([1, 0x11]), Datagram::Stun(Stun::Other), "error");
+        assert_eq!(classify([0, 0x11]), Datagram::Stun(Stun::Other), "indication");
     }
 
     #[test]

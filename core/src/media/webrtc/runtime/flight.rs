@@ -15,6 +15,10 @@
 //! Nobody acknowledges the last flight of a handshake. It is repeated until the peer's first SRTP, and afterwards
 //! whenever a piece of the peer's own last flight shows up. Everything is bounded. No clock and no socket here:
 //! `now` is a parameter, `R` is the way a datagram left.
+//!
+//! An alert of the peer during the handshake is in the clear, so anybody may have written it (RFC 6347 section
+//! 4.1.2.7 wants such discarded in silence). It is believed only when the peer says nothing more for a second: a live
+//! peer repeats its flight or answers ours. Media counts only once it can be there: after our own Finished left.
 
 use std::time::{Duration, Instant};
 
@@ -45,6 +49,8 @@ struct Flight<R> {
     copies: u32,
     demanded: u32,
     copied_at: Instant,
+    /// The peer refused, or somebody in its name, and it has said nothing since.
+    refused: Option<Instant>,
 }
 
 /// A datagram to send once more.
@@ -63,6 +69,8 @@ pub(super) enum Next<R> {
     Send(Vec<Copy<R>>),
     /// Poll again at this time.
     Wait(Instant),
+    /// The peer refused the handshake.
+    Refused,
     /// Nothing to repeat until another datagram leaves.
     Idle,
 }
@@ -92,12 +100,16 @@ impl<R: Clone> Flights<R> {
                 self.phase = Phase::Finished { last: None };
                 return false;
             }
-            Dtls::Application => return false,
+            Dtls::Application | Dtls::PlainApplication => return false,
         };
         let copy = Copy { route, bytes: bytes.to_vec() };
         match &mut self.phase {
             Phase::Handshaking { flight, .. } if flight.goes_on(now) => flight.datagrams.push(copy),
-            Phase::Handshaking { flight, .. } => *flight = Flight::new(now, copy, starts_last),
+            Phase::Handshaking { flight, .. } => {
+                // The engine may have sent it by its own timer, unasked.
+                let refused = flight.refused;
+                *flight = Flight { refused, ..Flight::new(now, copy, starts_last) };
+            }
             // What the engine repeats by itself after the end is its own business.
             Phase::Finished { .. } if record != Dtls::Hello => return false,
             Phase::Idle | Phase::Finished { .. } => {
@@ -110,26 +122,40 @@ impl<R: Clone> Flights<R> {
     /// A datagram of the peer came. Returns copies that it shows to be missing.
     pub(super) fn handle_incoming(&mut self, now: Instant, datagram: Datagram) -> Vec<Copy<R>> {
         match datagram {
-            Datagram::Media | Datagram::Dtls(Dtls::Application) => self.finish(),
-            Datagram::Dtls(Dtls::PlainAlert | Dtls::SealedAlert) => {
-                self.phase = Phase::Finished { last: None };
+            Datagram::Media | Datagram::Dtls(Dtls::Application) => self.handle_media(),
+            Datagram::Dtls(Dtls::PlainAlert) => {
+                if let Phase::Handshaking { flight, .. } = &mut self.phase {
+                    flight.refused.get_or_insert(now);
+                }
             }
             Datagram::Dtls(Dtls::Hello) => {
                 if let Phase::Handshaking { flight, .. } = &mut self.phase {
-                    flight.answered = true;
+                    flight.handle_answer();
                 }
             }
             Datagram::Dtls(Dtls::Flight { finished, .. }) => return self.handle_flight(now, finished),
-            Datagram::Stun(_) | Datagram::Other => {}
+            // The engine verifies a sealed alert, and answers it or ends.
+            Datagram::Dtls(Dtls::SealedAlert | Dtls::PlainApplication)
+            | Datagram::Stun(_)
+            | Datagram::Other => {}
         }
         Vec::new()
+    }
+
+    /// The peer has keys once it has our Finished.
+    fn handle_media(&mut self) {
+        if let Phase::Handshaking { flight, .. } = &self.phase
+            && (flight.last || flight.carries_finished())
+        {
+            self.finish();
+        }
     }
 
     fn handle_flight(&mut self, now: Instant, finished: bool) -> Vec<Copy<R>> {
         match &mut self.phase {
             Phase::Idle => Vec::new(),
             Phase::Handshaking { flight, .. } => {
-                flight.answered = true;
+                flight.handle_answer();
                 if !finished {
                     return Vec::new();
                 }
@@ -159,24 +185,42 @@ impl<R: Clone> Flights<R> {
     /// What to do now.
     pub(super) fn poll(&mut self, now: Instant) -> Next<R> {
         let Phase::Handshaking { began, flight } = &mut self.phase else { return Next::Idle };
+        let believed = flight.refused.map(|at| at + SILENCE_AFTER_ALERT);
+        if believed.is_some_and(|at| at <= now) {
+            self.phase = Phase::Finished { last: None };
+            return Next::Refused;
+        }
         let most = if flight.last { MAX_LAST_COPIES } else { MAX_COPIES };
-        if flight.copies >= most || now.saturating_duration_since(*began) > LONGEST_HANDSHAKE {
-            return Next::Idle;
+        let over = flight.copies >= most || now.saturating_duration_since(*began) > LONGEST_HANDSHAKE;
+        let due = (!over).then(|| flight.copied_at + gap(flight.copies));
+        if due.is_some_and(|due| due <= now) {
+            flight.copies += 1;
+            flight.copied_at = now;
+            return Next::Send(flight.datagrams.clone());
         }
-        let due = flight.copied_at + gap(flight.copies);
-        if now < due {
-            return Next::Wait(due);
-        }
-        flight.copies += 1;
-        flight.copied_at = now;
-        Next::Send(flight.datagrams.clone())
+        due.into_iter().chain(believed).min().map_or(Next::Idle, Next::Wait)
     }
 }
 
 impl<R: Clone> Flight<R> {
     fn new(now: Instant, first: Copy<R>, last: bool) -> Self {
         let datagrams = vec![first];
-        Self { datagrams, born: now, answered: false, last, copies: 0, demanded: 0, copied_at: now }
+        Self {
+            datagrams,
+            born: now,
+            answered: false,
+            last,
+            copies: 0,
+            demanded: 0,
+            copied_at: now,
+            refused: None,
+        }
+    }
+
+    /// The peer goes on with the handshake.
+    fn handle_answer(&mut self) {
+        self.answered = true;
+        self.refused = None;
     }
 
     fn goes_on(&self, now: Instant) -> bool {
@@ -220,6 +264,8 @@ const MAX_DEMANDED: u32 = 40;
 const DEMAND_GAP: Duration = Duration::from_millis(50);
 /// The engine sends a flight in one turn of its loop; the next flight needs an answer first.
 const FLIGHT_SPREAD: Duration = Duration::from_millis(20);
+/// Five of the longest gaps: a live peer with this runtime gets a copy through 50 % loss 31 times in 32.
+const SILENCE_AFTER_ALERT: Duration = Duration::from_secs(1);
 /// Twice the time in which a call must connect.
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(30);
 
@@ -263,7 +309,7 @@ mod tests {
             match f.poll(now) {
                 Next::Send(_) => copies += 1,
                 Next::Wait(at) => now = at,
-                Next::Idle => break,
+                Next::Refused | Next::Idle => break,
             }
         }
         assert_eq!(copies, MAX_COPIES);
@@ -301,11 +347,62 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_ends_everything() {
+    fn an_alert_of_ours_ends_everything() {
         let (mut f, t) = flights();
         f.handle_outgoing(t, LAST, (), b"finished");
-        f.handle_incoming(t, Datagram::Dtls(Dtls::PlainAlert));
+        f.handle_outgoing(t, Dtls::PlainAlert, (), b"alert");
         assert_eq!(f.poll(t + ms(100)), Next::Idle);
         assert!(f.handle_incoming(t + ms(200), Datagram::Dtls(LAST)).is_empty());
+    }
+
+    /// Polls until something else than waiting and repeating comes.
+    fn outcome(f: &mut Flights<()>, from: Instant) -> (Next<()>, Instant) {
+        let mut now = from;
+        loop {
+            match f.poll(now) {
+                Next::Send(_) => {}
+                Next::Wait(at) => now = at,
+                next @ (Next::Refused | Next::Idle) => return (next, now),
+            }
+        }
+    }
+
+    #[test]
+    fn an_alert_is_believed_when_the_peer_falls_silent() {
+        let (mut f, t) = flights();
+        f.handle_outgoing(t, HELLO, (), b"hello");
+        f.handle_incoming(t + ms(10), Datagram::Dtls(Dtls::PlainAlert));
+        // By the engine's own timer: no sign of the peer.
+        f.handle_outgoing(t + ms(500), HELLO, (), b"hello again");
+        assert_eq!(outcome(&mut f, t + ms(500)), (Next::Refused, t + ms(1_010)));
+        assert!(!f.is_handshaking());
+        assert_eq!(f.poll(t + ms(2_000)), Next::Idle, "said once");
+    }
+
+    #[test]
+    fn an_alert_is_believed_after_the_last_copy_too() {
+        let (mut f, t) = flights();
+        f.handle_outgoing(t, HELLO, (), b"hello");
+        let (next, now) = outcome(&mut f, t);
+        assert_eq!(next, Next::Idle);
+        f.handle_incoming(now, Datagram::Dtls(Dtls::PlainAlert));
+        assert_eq!(outcome(&mut f, now), (Next::Refused, now + SILENCE_AFTER_ALERT));
+    }
+
+    #[test]
+    fn an_alert_is_forgotten_when_the_peer_goes_on() {
+        let (mut f, t) = flights();
+        f.handle_outgoing(t, HELLO, (), b"hello");
+        f.handle_incoming(t + ms(10), Datagram::Dtls(Dtls::PlainAlert));
+        f.handle_incoming(t + ms(900), Datagram::Dtls(MIDDLE));
+        assert_eq!(outcome(&mut f, t + ms(900)).0, Next::Idle);
+    }
+
+    #[test]
+    fn media_before_our_finished_is_stray() {
+        let (mut f, t) = flights();
+        f.handle_outgoing(t, HELLO, (), b"hello");
+        f.handle_incoming(t + ms(10), Datagram::Media);
+        assert!(matches!(f.poll(t + ms(100)), Next::Send(_)));
     }
 }

@@ -9,10 +9,13 @@
 //! | a new remote candidate and a queued ClientHello wait for the next tick | the driver's sleep ends early | `wake` |
 //! | names of ICE servers are looked up on the driver task | answered at once, followed later | `names` |
 //! | the peer's close_notify and a failed handshake are not reported | read off the records | here |
+//! | a driver that ends over an error, as a restart may where mDNS is gone, does so in silence | told | here |
+//! | DTLS is taken from any address; an alert in the clear ends a handshake | such never reach the engine | `contacts` |
 //!
-//! Time is tokio's clock throughout, so it is exact in a paused runtime. After the handshake the cost is a test of
-//! one byte and two relaxed loads a datagram. Nothing here keeps a socket open.
+//! Time is tokio's clock throughout, so it is exact in a paused runtime. After the handshake the cost for media is a
+//! test of one byte and two relaxed loads a datagram. Nothing here keeps a socket open.
 
+mod contacts;
 mod datagram;
 mod flight;
 mod names;
@@ -31,6 +34,7 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
 };
 
+use self::contacts::Contacts;
 use self::datagram::{Datagram, Dtls, Stun};
 use self::flight::{Copy, Flights, Next};
 use self::names::Names;
@@ -57,10 +61,12 @@ impl RuntimeFactory for TokioRuntimes {
 /// What the datagrams of a connection tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// A DTLS alert before the handshake ended: one side refused.
+    /// The handshake failed: our engine refused, or the peer did and fell silent.
     Refused,
     /// The peer's close_notify came, and our engine, having verified it, answered it.
     PeerClosed,
+    /// The engine's driver ended by itself: it had no socket left, or could not bind new ones for a restart.
+    DriverEnded,
 }
 
 /// The runtime of one connection.
@@ -77,7 +83,7 @@ pub(crate) struct RuntimeControl {
 }
 
 impl ConnectionRuntime {
-    /// Wraps `inner`. `notify` is called from the driver task and must not block.
+    /// Wraps `inner`. `notify` must not block.
     pub(crate) fn new(
         inner: Arc<dyn Runtime>,
         resolver: CachedResolver,
@@ -86,6 +92,8 @@ impl ConnectionRuntime {
         let shared = Arc::new(Shared {
             repeater: Mutex::new(Repeater { flights: Flights::new(), task: None }),
             handshaking: AtomicBool::new(false),
+            contacts: Mutex::default(),
+            built: AtomicBool::new(false),
             wake: Arc::default(),
             names: Names::new(resolver),
             sealed_alert_came: AtomicBool::new(false),
@@ -94,6 +102,22 @@ impl ConnectionRuntime {
             notify: Box::new(notify),
         });
         (Self { inner, shared: shared.clone() }, RuntimeControl { shared })
+    }
+}
+
+impl ConnectionRuntime {
+    /// The engine spawns its driver and nothing else.
+    fn driver(&self, task: Pending<'static, ()>) -> Pending<'static, ()> {
+        let shared = Arc::downgrade(&self.shared);
+        let task = DriverTask { wake: self.shared.wake.clone(), task };
+        Box::pin(async move {
+            task.await;
+            if let Some(shared) = shared.upgrade()
+                && shared.built.load(Ordering::Acquire)
+            {
+                (shared.notify)(Notice::DriverEnded);
+            }
+        })
     }
 }
 
@@ -110,6 +134,11 @@ impl RuntimeControl {
         refusals >= 2 && self.shared.allocations.load(Ordering::Relaxed) == 0
     }
 
+    /// The connection was built: from now on its driver is not expected to end.
+    pub(crate) fn built(&self) {
+        self.shared.built.store(true, Ordering::Release);
+    }
+
     /// Ends the tasks of the runtime itself.
     pub(crate) fn close(&self) {
         self.shared.close();
@@ -121,6 +150,8 @@ struct Shared {
     repeater: Mutex<Repeater>,
     /// A copy of the repeater's state, for the path of every datagram.
     handshaking: AtomicBool,
+    contacts: Mutex<Contacts>,
+    built: AtomicBool,
     wake: Arc<Wake>,
     names: Arc<Names>,
     sealed_alert_came: AtomicBool,
@@ -133,6 +164,15 @@ struct Shared {
 struct Repeater {
     flights: Flights<Sent>,
     task: Option<AbortHandle>,
+}
+
+/// What becomes of a datagram that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The engine gets it.
+    Pass,
+    /// The engine never sees it.
+    Drop,
 }
 
 /// The way a datagram left.
@@ -154,51 +194,71 @@ impl Shared {
     }
 
     fn handle_outgoing(self: &Arc<Self>, socket: &Arc<dyn AsyncUdpSocket>, to: SocketAddr, bytes: &[u8]) {
-        let Datagram::Dtls(record) = Datagram::classify(bytes) else { return };
+        let record = match Datagram::classify(bytes) {
+            Datagram::Dtls(record) => record,
+            Datagram::Stun(Stun::Request) => return lock(&self.contacts).insert(to),
+            Datagram::Stun(Stun::AllocateError | Stun::AllocateSuccess | Stun::Other)
+            | Datagram::Media
+            | Datagram::Other => return,
+        };
         match record {
             Dtls::PlainAlert => (self.notify)(Notice::Refused),
             Dtls::SealedAlert if self.sealed_alert_came.load(Ordering::Relaxed) => {
                 (self.notify)(Notice::PeerClosed);
             }
             Dtls::SealedAlert if self.is_handshaking() => (self.notify)(Notice::Refused),
-            Dtls::SealedAlert | Dtls::Hello | Dtls::Flight { .. } | Dtls::Application => {}
+            Dtls::SealedAlert
+            | Dtls::Hello
+            | Dtls::Flight { .. }
+            | Dtls::Application
+            | Dtls::PlainApplication => {}
         }
         let sent = Sent { socket: Arc::downgrade(socket), to };
         let mut repeater = lock(&self.repeater);
         let due = repeater.flights.handle_outgoing(now(), record, sent, bytes);
         self.handshaking.store(repeater.flights.is_handshaking(), Ordering::Relaxed);
-        if due && repeater.task.is_none() {
-            repeater.task = Some(tokio::spawn(repeat(Arc::downgrade(self))).abort_handle());
+        if due {
+            repeater.ensure_task(self);
         }
     }
 
-    fn handle_incoming(self: &Arc<Self>, bytes: &[u8]) {
+    fn handle_incoming(self: &Arc<Self>, from: SocketAddr, server: bool, bytes: &[u8]) -> Verdict {
         let datagram = Datagram::classify(bytes);
+        let contact = server || lock(&self.contacts).contains(from);
         match datagram {
             Datagram::Stun(stun) => {
-                match stun {
-                    Stun::AllocateSuccess => self.allocations.fetch_add(1, Ordering::Relaxed),
-                    Stun::AllocateError => self.refusals.fetch_add(1, Ordering::Relaxed),
-                    Stun::Other => 0,
-                };
-                // An answered check may have queued the ClientHello. The driver is awake: it called us.
-                if lock(&self.repeater).flights.is_idle() {
-                    self.wake.mark();
-                }
-                return;
+                self.handle_incoming_stun(stun, contact);
+                return Verdict::Pass;
             }
+            Datagram::Other => return Verdict::Pass,
+            Datagram::Media if !contact => return Verdict::Pass,
+            Datagram::Dtls(_) if !contact => return Verdict::Drop,
             Datagram::Dtls(Dtls::SealedAlert) => self.sealed_alert_came.store(true, Ordering::Relaxed),
-            Datagram::Dtls(Dtls::PlainAlert) if self.is_handshaking() => (self.notify)(Notice::Refused),
-            Datagram::Dtls(_) | Datagram::Media | Datagram::Other => {}
+            Datagram::Dtls(_) | Datagram::Media => {}
         }
-        let missing = {
-            let mut repeater = lock(&self.repeater);
-            let missing = repeater.flights.handle_incoming(now(), datagram);
-            self.handshaking.store(repeater.flights.is_handshaking(), Ordering::Relaxed);
-            missing
-        };
+        let mut repeater = lock(&self.repeater);
+        let missing = repeater.flights.handle_incoming(now(), datagram);
+        self.handshaking.store(repeater.flights.is_handshaking(), Ordering::Relaxed);
         if !missing.is_empty() {
             tokio::spawn(send(missing));
+        }
+        // The engine would end over either, whoever wrote it.
+        if matches!(datagram, Datagram::Dtls(Dtls::PlainAlert | Dtls::PlainApplication)) {
+            repeater.ensure_task(self);
+            return Verdict::Drop;
+        }
+        Verdict::Pass
+    }
+
+    fn handle_incoming_stun(&self, stun: Stun, contact: bool) {
+        match stun {
+            Stun::AllocateSuccess if contact => self.allocations.fetch_add(1, Ordering::Relaxed),
+            Stun::AllocateError if contact => self.refusals.fetch_add(1, Ordering::Relaxed),
+            Stun::AllocateSuccess | Stun::AllocateError | Stun::Request | Stun::Other => 0,
+        };
+        // An answered check may have queued the ClientHello. The driver is awake: it called us.
+        if lock(&self.repeater).flights.is_idle() {
+            self.wake.mark();
         }
     }
 
@@ -206,6 +266,14 @@ impl Shared {
         self.names.close();
         if let Some(task) = lock(&self.repeater).task.take() {
             task.abort();
+        }
+    }
+}
+
+impl Repeater {
+    fn ensure_task(&mut self, shared: &Arc<Shared>) {
+        if self.task.is_none() {
+            self.task = Some(tokio::spawn(repeat(Arc::downgrade(shared))).abort_handle());
         }
     }
 }
@@ -229,14 +297,20 @@ async fn repeat(shared: Weak<Shared>) {
             let Some(shared) = shared.upgrade() else { return };
             let mut repeater = lock(&shared.repeater);
             let next = repeater.flights.poll(now());
-            if matches!(next, Next::Idle) {
-                repeater.task = None;
+            match next {
+                Next::Idle => repeater.task = None,
+                Next::Refused => {
+                    shared.handshaking.store(false, Ordering::Relaxed);
+                    (shared.notify)(Notice::Refused);
+                }
+                Next::Send(_) | Next::Wait(_) => {}
             }
             next
         };
         match next {
             Next::Send(copies) => send(copies).await,
             Next::Wait(at) => tokio::time::sleep_until(at.into()).await,
+            Next::Refused => {}
             Next::Idle => return,
         }
     }
@@ -264,11 +338,11 @@ type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Runtime for ConnectionRuntime {
     fn spawn(&self, task: Pending<'static, ()>) -> Box<dyn JoinHandle> {
-        self.inner.spawn(Box::pin(DriverTask { wake: self.shared.wake.clone(), task }))
+        self.inner.spawn(self.driver(task))
     }
 
     fn spawn_reactor(&self, size: usize, task: Pending<'static, ()>) -> Box<dyn JoinHandle> {
-        self.inner.spawn_reactor(size, Box::pin(DriverTask { wake: self.shared.wake.clone(), task }))
+        self.inner.spawn_reactor(size, self.driver(task))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {

@@ -21,6 +21,7 @@ use webrtc::runtime::AsyncUdpSocket;
 
 use super::lock;
 use crate::net::CachedResolver;
+use crate::redacted::Redacted;
 
 /// The names that one connection asks for.
 #[derive(Debug)]
@@ -110,8 +111,8 @@ impl Names {
         let task = tokio::spawn(async move {
             let answer = resolver.look_up(&host).await;
             if let Err(error) = &answer {
-                tracing::warn!(%error, "the name of an ICE server does not resolve");
-                tracing::debug!(host, "does not resolve");
+                tracing::warn!(kind = %error.kind(), "the name of an ICE server does not resolve");
+                tracing::debug!(host = %Redacted(&host), error = %Redacted(error), "does not resolve");
             }
             let Some(names) = names.upgrade() else { return };
             for (socket, to, bytes) in names.resolved(index, answer.ok()) {

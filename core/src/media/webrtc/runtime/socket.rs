@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use super::Shared;
 use super::names::Route;
+use super::{Shared, Verdict};
 
 /// Wraps the socket of the inner runtime: every datagram is shown to [`Shared`] on its way.
 #[derive(Debug)]
@@ -68,14 +68,18 @@ impl AsyncUdpSocket for WatchedSocket {
     ) -> Poll<io::Result<usize>> {
         let received = self.inner.poll_recv(cx, bufs, meta);
         if let Poll::Ready(Ok(count)) = received {
-            for (buf, meta) in bufs.iter().zip(meta).take(count) {
-                if let Some(shown) = self.shared.names.shown(meta.addr) {
-                    meta.addr = shown;
-                }
-                let bytes = &buf[..meta.len.min(buf.len())];
-                for datagram in bytes.chunks(meta.stride.max(1)) {
-                    if may_matter(datagram) || self.shared.is_handshaking() {
-                        self.shared.handle_incoming(datagram);
+            for (buf, meta) in bufs.iter_mut().zip(meta).take(count) {
+                let from = meta.addr;
+                let stand_in = self.shared.names.shown(from);
+                meta.addr = stand_in.unwrap_or(from);
+                // What was held back for a server's name did not pass here on its way out.
+                let server = stand_in.is_some();
+                let length = meta.len.min(buf.len());
+                for datagram in buf[..length].chunks_mut(meta.stride.max(1)) {
+                    if (may_matter(datagram) || self.shared.is_handshaking())
+                        && self.shared.handle_incoming(from, server, datagram) == Verdict::Drop
+                    {
+                        datagram[0] = NO_PROTOCOL;
                     }
                 }
             }
@@ -83,6 +87,9 @@ impl AsyncUdpSocket for WatchedSocket {
         received
     }
 }
+
+/// A first byte that the engine drops (RFC 7983). Datagrams share a buffer, so one cannot be taken out.
+const NO_PROTOCOL: u8 = 0xff;
 
 /// STUN, DTLS or TURN by the first byte (RFC 7983): SRTP, nearly all of the traffic, pays this test and no more.
 fn may_matter(datagram: &[u8]) -> bool {
