@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringback_proto::call::{
     Admission, AudioPlan, BusyPolicy, CallEvent, CallEventKind, CallState, Calls, CallsConfig, Command,
-    Delivery, Direction, Input, Privacy,
+    Delivery, Direction, Input, LegSend, Privacy,
 };
 use ringback_proto::session::MediaCommand;
 use ringback_proto::signal::{Outgoing, Sender};
@@ -207,6 +207,10 @@ impl Phone {
         self.plan = plan;
     }
 
+        let sounding = plan.legs.iter().filter(|leg| leg.play || leg.send == LegSend::Microphone).count();
+        if sounding > 1 {
+            violations.push(format!("{}: {sounding} calls carry sound at once", self.name()));
+        }
     /// The app sees an event; the user may react.
     pub(crate) fn on_event(
         &mut self,
