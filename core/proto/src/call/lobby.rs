@@ -3,6 +3,9 @@
 //! Nobody gets a reply of any kind before: no `ringing`, `busy`, `ack` or `error`, since each tells who is online. What
 //! waits here is bounded, and leaves after its life.
 //!
+//! The port may be a database: it is asked four questions at a time at most, one a user, and about a user whom it has
+//! just refused not again for 10 s. Whoever cannot be asked about waits for a place, or for the next resend.
+//!
 //! | message | waits as | once admitted |
 //! |---|---|---|
 //! | fresh `invite` | an invite | rings, when the backlog is through; or is busy, or loses a glare |
@@ -12,6 +15,7 @@
 //! | `ringing`, `answer` | a debt | `cancel {gone}`: the process before this one called |
 //! | an invite that we cannot read or take | a debt | `error` |
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::calls::Calls;
@@ -32,6 +36,10 @@ pub(super) struct Lobby {
     heard: Heard,
     /// When somebody last got an `error`.
     errors: Vec<(UserId, Timestamp)>,
+    /// What the port was asked and has not answered.
+    questions: Vec<(CallId, UserId)>,
+    /// Whom the port refused, and when.
+    refused: VecDeque<(UserId, Timestamp)>,
 }
 
 /// A device that speaks of a call we do not know.
@@ -137,6 +145,32 @@ impl Lobby {
     /// The call is here now, or decided.
     pub(super) fn forget(&mut self, call: CallId) {
         self.guests.retain(|guest| guest.call != call);
+    }
+
+    /// Whether the port may be asked about a call of this user now; `None` if it is being asked about that call.
+    fn may_ask(&self, call: CallId, user: &UserId) -> Option<bool> {
+        if self.questions.iter().any(|(asked, _)| *asked == call) {
+            return None;
+        }
+        let of_user = self.questions.iter().any(|(_, asked)| asked == user);
+        Some(!of_user && self.questions.len() < QUESTIONS)
+    }
+
+    /// The port answered: there is room for another question.
+    fn answered(&mut self, now: Timestamp, call: CallId, admission: Admission) {
+        let Some(index) = self.questions.iter().position(|(asked, _)| *asked == call) else { return };
+        let (_, user) = self.questions.swap_remove(index);
+        if admission == Admission::Refused {
+            if self.refused.len() >= GUESTS {
+                self.refused.pop_front();
+            }
+            self.refused.push_back((user, now));
+        }
+    }
+
+    fn was_refused(&mut self, now: Timestamp, user: &UserId) -> bool {
+        self.refused.retain(|(_, at)| now - *at < REFUSED);
+        self.refused.iter().any(|(refused, _)| refused == user)
     }
 
     fn may_send_error(&mut self, now: Timestamp, user: &UserId) -> bool {
@@ -265,13 +299,19 @@ impl Calls {
         {
             guest.word = Word::Said(admission);
         }
+        self.lobby.answered(self.cx.now(), call, admission);
         self.attend(call);
+        self.attend_where(Guest::asks);
     }
 
     /// The backlog is through: whatever still has life left may ring, in the order it came.
     pub(super) fn attend_all(&mut self) {
-        let mut waiting: Vec<(Timestamp, CallId)> =
-            self.lobby.guests.iter().map(|guest| (guest.since, guest.call)).collect();
+        self.attend_where(|_| true);
+    }
+
+    fn attend_where(&mut self, which: impl Fn(&Guest) -> bool) {
+        let waiting = self.lobby.guests.iter().filter(|guest| which(guest));
+        let mut waiting: Vec<(Timestamp, CallId)> = waiting.map(|guest| (guest.since, guest.call)).collect();
         waiting.sort_unstable();
         waiting.dedup();
         for (_, call) in waiting {
@@ -298,14 +338,7 @@ impl Calls {
         let Some(guest) = self.lobby.guests.iter_mut().find(place) else { return };
         let verified = match guest.word {
             Word::Asked => return,
-            Word::NotAsked => {
-                if guest.asks() {
-                    guest.word = Word::Asked;
-                    let incoming = guest.incoming();
-                    self.cx.out.push_back(Output::Ask(incoming));
-                }
-                return;
-            }
+            Word::NotAsked => return self.ask(call, device),
             Word::Said(Admission::Verified) => true,
             Word::Said(Admission::Unverified) => false,
             Word::Said(Admission::Refused) => {
@@ -321,6 +354,33 @@ impl Calls {
         let (from, debts) = (guest.from.clone(), std::mem::take(&mut guest.debts));
         self.pay(call, &from, debts);
         self.let_in(call, device, verified);
+    }
+
+    /// Asks the port about a guest, if it may be asked now.
+    fn ask(&mut self, call: CallId, device: DeviceId) {
+        let now = self.cx.now();
+        let place = |guest: &Guest| guest.call == call && guest.from.device == device && guest.asks();
+        let Some(index) = self.lobby.guests.iter().position(place) else { return };
+        let user = self.lobby.guests[index].from.user.clone();
+        let glare = glare::judge(self.calls.values(), &user, call) != Verdict::NoGlare;
+        if self.lobby.was_refused(now, &user) && !glare {
+            // Its next resend asks again; until then its place is free for others.
+            let guest = &mut self.lobby.guests[index];
+            guest.invite = None;
+            guest.debts.clear();
+            return;
+        }
+        let may_ask = self.lobby.may_ask(call, &user);
+        let guest = &mut self.lobby.guests[index];
+        match may_ask {
+            Some(false) => {}
+            None => guest.word = Word::Asked,
+            Some(true) => {
+                guest.word = Word::Asked;
+                self.cx.out.push_back(Output::Ask(guest.incoming()));
+                self.lobby.questions.push((call, user));
+            }
+        }
     }
 
     fn pay(&mut self, call: CallId, from: &Sender, debts: Vec<Debt>) {
@@ -359,6 +419,11 @@ fn is_fresh(ttl: Duration, age: Option<Duration>) -> bool {
 /// Messages of unknown calls that are kept, in all and of one user.
 const GUESTS: usize = 256;
 const GUESTS_PER_USER: usize = 16;
+/// Questions that the port is asked at once: as many as may ring.
+const QUESTIONS: usize = super::admission::MAX_RINGING;
+/// A refusal stands this long: long enough to slow a flood down to nothing, short enough that a call that the app lets
+/// through on second thought rings with the next resend of its invite.
+const REFUSED: Duration = Duration::from_secs(10);
 /// Replies owed to one guest: one a kind of message, with a repeat or two.
 const DEBTS: usize = 8;
 /// Between two `error` messages to one user.

@@ -280,6 +280,7 @@ impl World {
                     for (after, act) in acts {
                         self.act(after, phone, act);
                     }
+                    self.phones[phone].asked.push(incoming.call);
                 }
                 Output::Timeout(at) => {
                     if at <= self.now {
