@@ -6,6 +6,7 @@
 //! | `invite` | the same; every 8 s once a device rang | an answer, or the end |
 //! | `cancel`, `settled` to others | after 0.5, 1, 2, 4, 8 s whatever rang, then every 8 s | each device that rang has acknowledged it |
 //! | `settled` to the winner, an answer to a new offer | only when asked for | the end |
+//! | `settled` to others, if the winner alone rang | only to a device that shows itself, then every 8 s | that device has acknowledged it |
 //!
 //! When signaling comes up and after a suspend everything unproven goes out at once and its gaps start over. A proved
 //! ending stays here, to be repeated to whoever shows that it has not heard of it.
@@ -95,6 +96,20 @@ impl Outbox {
     }
 
     /// A message was acknowledged. What is proved for good leaves; an ending stays, asleep.
+    /// Keeps a message to all devices unsent: it goes to a device that shows that it has not heard of it.
+    pub(super) fn keep_to_all(&mut self, cx: &Context, slot: Slot, envelope: Envelope, life: Duration) {
+        self.remove(slot);
+        self.pending.push(Pending {
+            slot,
+            envelope,
+            expires: cx.now() + life,
+            next: Timestamp::NEVER,
+            resends: GAPS.len(),
+            rang: false,
+            awaiting: BTreeSet::new(),
+        });
+    }
+
     pub(super) fn prove(&mut self, of: MessageId, by: &Sender) {
         let Some(index) = self.pending.iter().position(|one| one.envelope.id == of) else { return };
         let pending = &mut self.pending[index];
