@@ -117,6 +117,7 @@
 //! - `settled` goes out twice: to the winner with its secrets, to everybody else without. If the winner is known to have
 //!   rung and nobody else is, the second waits until another device rings or answers: an ordinary call saves six messages,
 //!   and a device whose `ringing` was lost rings on for 8 s at most.
+//! - An `answer` is sent again every 2 s at most: with the gaps of the rest, one call in 400 failed at 30 % loss.
 //! - Two calls may be dialed at once; when both are answered, the one answered last carries sound and the other is held.
 //!
 //! Not here yet: resume after process death, connect while ringing, the timers of the durable mode.
