@@ -24,11 +24,11 @@ use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
 use crate::events::{CallEvent, Event, EventKind};
 use crate::media::{EngineEvent, MediaCommand, MediaEngine, MediaEvent};
-use crate::phone::{Asked, Shared};
+use crate::phone::{Asked, Place, Shared};
 use crate::policy::MayRing;
 use crate::proto::call::{Admission, CallState, Calls, Command, Direction, Input, Output, SignalingInput};
 use crate::proto::session::MediaFailure;
-use crate::proto::{CallId, ConnId, DeviceId, Timestamp, UserId};
+use crate::proto::{CallId, ConnId, Timestamp};
 use crate::signaling::{Signaling, SignalingEvent, SignalingHealth};
 
 /// The ports of a phone.
@@ -63,7 +63,7 @@ pub(crate) struct Driver {
     pumps: Pumps,
     numbers: BTreeMap<CallId, u64>,
     skew: Duration,
-    identity: (UserId, DeviceId),
+    place: Place,
 }
 
 impl Driver {
@@ -72,12 +72,12 @@ impl Driver {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Asked>,
         ports: Ports,
-        identity: (UserId, DeviceId),
+        place: Place,
     ) -> Self {
         let clock = ports.clock.clone();
         let skew = clock.now().since(clock.monotonic());
         let (pumps, arrivals) = Pumps::start(ports, shared.clone(), commands);
-        Self { calls, shared, clock, arrivals, pumps, numbers: BTreeMap::new(), skew, identity }
+        Self { calls, shared, clock, arrivals, pumps, numbers: BTreeMap::new(), skew, place }
     }
 
     pub(crate) async fn run(mut self) {
@@ -100,11 +100,10 @@ impl Driver {
         }
         self.input(Input::Command(Command::Close));
         self.drain();
-        let Self { shared, pumps, identity, .. } = self;
+        let Self { pumps, place, .. } = self;
         pumps.close().await;
-        crate::phone::forget(&identity, &shared);
-        shared.set_closed();
         tracing::info!("phone closed");
+        drop(place);
     }
 
     fn input(&mut self, input: Input) {

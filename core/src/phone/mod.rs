@@ -20,7 +20,7 @@ use tokio::sync::watch;
 pub use self::builder::PhoneBuilder;
 pub use self::call::{Call, CallStats};
 use self::live::Live;
-pub(crate) use self::live::forget;
+pub(crate) use self::live::Place;
 pub(crate) use self::shared::{Asked, Shared, Signal};
 use crate::audio::AudioHandle;
 use crate::error::CallError;
@@ -69,7 +69,7 @@ pub struct IncomingCalls {
 }
 
 impl Phone {
-    /// Starts to put a phone together.
+    /// Starts to put a phone together. Signaling belongs to one phone, which closes it when it closes.
     pub fn builder(signaling: Arc<dyn Signaling>) -> PhoneBuilder {
         PhoneBuilder::new(signaling)
     }

@@ -18,7 +18,7 @@ mod token;
 
 pub use token::{StaticToken, Token, TokenAnswer, TokenWhy, UserToken};
 
-/// A transport of envelopes.
+/// A transport of envelopes, for one phone: the phone is the only one to call `next`, and closes it when it closes.
 pub trait Signaling: Send + Sync + 'static {
     /// Takes a message. `Ok` says "accepted", not "delivered".
     ///
@@ -32,6 +32,11 @@ pub trait Signaling: Send + Sync + 'static {
     /// Asks the store for what we may have missed, if the transport has one. The default does nothing.
     fn pending(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
+    }
+
+    /// Whether it is closed for good, so that no phone can start with it. The default does not know, and says no.
+    fn is_closed(&self) -> bool {
+        false
     }
 
     /// Sends what is queued (at most 1 s), then lets go of every socket and task. `next` then returns `Closed`.

@@ -214,6 +214,10 @@ impl Signaling for SupabaseSignaling {
         Box::pin(self.events.next())
     }
 
+    fn is_closed(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             // Fails if the pump has ended already.
