@@ -29,7 +29,7 @@ use crate::policy::MayRing;
 use crate::proto::call::{Admission, CallState, Calls, Command, Direction, Input, Output, SignalingInput};
 use crate::proto::session::MediaFailure;
 use crate::proto::{CallId, ConnId, Timestamp};
-use crate::signaling::{Signaling, SignalingEvent, SignalingHealth};
+use crate::signaling::{OfflineWhy, Signaling, SignalingEvent, SignalingHealth};
 
 /// The ports of a phone.
 pub(crate) struct Ports {
@@ -185,7 +185,11 @@ impl Driver {
                 self.input(Input::Signaling(SignalingInput::Refused(id, why)))
             }
             SignalingEvent::Health(health) => self.health(health),
-            SignalingEvent::Closed => self.input(Input::Signaling(SignalingInput::Down)),
+            // Not by us: the app closed what it had given us.
+            SignalingEvent::Closed => {
+                self.input(Input::Signaling(SignalingInput::Down));
+                self.health(SignalingHealth::Offline { why: OfflineWhy::Closed, retry_in: Duration::MAX });
+            }
         }
     }
 

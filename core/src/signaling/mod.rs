@@ -81,7 +81,7 @@ pub enum SignalingHealth {
     Offline {
         /// Why, in plain words, without addresses or secrets.
         why: OfflineWhy,
-        /// When the next attempt starts.
+        /// When the next attempt starts; [`Duration::MAX`]: never.
         retry_in: Duration,
     },
 }
@@ -116,6 +116,9 @@ pub enum OfflineWhy {
     /// The connection broke.
     #[error("the connection to the signaling server broke")]
     ConnectionLost,
+    /// It was closed under the phone, which cannot come back.
+    #[error("signaling was closed: start the phone again with new signaling")]
+    Closed,
     /// The server did not answer in time.
     #[error("the signaling server does not answer")]
     Timeout,
