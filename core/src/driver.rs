@@ -11,6 +11,7 @@
 //! | signaling, engine and audio events | 256 each | the pump waits, and with it the adapter |
 //! | answers of `may_ring` | 8 | the pump waits |
 
+mod chores;
 mod pumps;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::chores::Chores;
 use super::{Arrival, Ports};
 use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
@@ -36,7 +37,7 @@ pub(super) struct Pumps {
     flush: JoinHandle<()>,
     admissions: mpsc::Sender<(CallId, Admission)>,
     readers: Vec<JoinHandle<()>>,
-    asks: tokio::task::JoinSet<()>,
+    chores: Chores,
 }
 
 impl Arrivals {
@@ -85,8 +86,8 @@ impl Pumps {
             engine: engine_rx,
             audio: audio_rx,
         };
-        let asks = tokio::task::JoinSet::new();
-        (Self { shared, signaling, may_ring, outbox, flush, admissions, readers, asks }, arrivals)
+        let chores = Chores::default();
+        (Self { shared, signaling, may_ring, outbox, flush, admissions, readers, chores }, arrivals)
     }
 
     /// Queues a message. If there is no room it is dropped: the machine sends it again until it is proved.
@@ -101,9 +102,8 @@ impl Pumps {
 
     /// Asks the `may_ring` port; the machine lets at most four calls wait for an answer.
     pub(super) fn ask(&mut self, incoming: Incoming) {
-        while self.asks.try_join_next().is_some() {}
         let (port, answers) = (self.may_ring.clone(), self.admissions.clone());
-        self.asks.spawn(async move {
+        self.chores.spawn(async move {
             let call = incoming.call;
             let answer = tokio::time::timeout(MAY_RING_LIMIT, port.may_ring(incoming)).await;
             if answer.is_err() {
@@ -117,7 +117,7 @@ impl Pumps {
     /// reports, and a call that ended still has its last figures.
     pub(super) fn watch(&mut self, conn: ConnId) {
         let shared = self.shared.clone();
-        self.asks.spawn(async move {
+        self.chores.spawn(async move {
             loop {
                 tokio::time::sleep(STATS_EVERY).await;
                 let Some(stats) = shared.engine.stats(conn).await else { return };
@@ -130,12 +130,12 @@ impl Pumps {
     /// After a suspend the store may hold what the sockets missed.
     pub(super) fn resumed(&mut self) {
         let signaling = self.signaling.clone();
-        self.asks.spawn(async move { signaling.pending().await });
+        self.chores.spawn(async move { signaling.pending().await });
     }
 
     /// Flushes signaling (at most 1 s), then lets go of everything (at most 2 s in all).
     pub(super) async fn close(self) {
-        let Self { shared, signaling, outbox, mut flush, readers, mut asks, .. } = self;
+        let Self { shared, signaling, outbox, mut flush, readers, mut chores, .. } = self;
         drop(outbox);
         let farewell = async {
             if tokio::time::timeout(FLUSH_LIMIT, &mut flush).await.is_err() {
@@ -147,7 +147,7 @@ impl Pumps {
         if tokio::time::timeout(CLOSE_LIMIT, all).await.is_err() {
             tracing::warn!("closing took longer than 2 s; what is left is dropped");
         }
-        asks.shutdown().await;
+        chores.shutdown().await;
         for reader in readers {
             reader.abort();
             // Aborted or ended: either way it is gone now.
