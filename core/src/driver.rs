@@ -91,7 +91,7 @@ impl Driver {
                 Arrival::Close => break,
                 Arrival::Asked(asked) => self.answer(asked),
                 Arrival::HangUp(call) => self.input(Input::Command(Command::HangUp(call))),
-                Arrival::NetworkChanged => self.input(Input::NetworkChanged),
+                Arrival::NetworkChanged => self.network_changed(),
                 Arrival::Admitted(call, admission) => self.input(Input::Admitted(call, admission)),
                 Arrival::Signaling(event) => self.signaling(event),
                 Arrival::Engine(conn, event) => self.engine(conn, event),
@@ -168,6 +168,12 @@ impl Driver {
         if self.shared.engine.command(conn, command).is_err() {
             self.input(Input::Media(conn, MediaEvent::Failed(MediaFailure::Overflow)));
         }
+    }
+
+    /// The ports first: what the machine then wants of them meets the new network.
+    fn network_changed(&mut self) {
+        self.pumps.network_changed();
+        self.input(Input::NetworkChanged);
     }
 
     fn signaling(&mut self, event: SignalingEvent) {

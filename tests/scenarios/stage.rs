@@ -269,6 +269,10 @@ impl MediaEngine for LoggedEngine {
         self.engine.stats(conn)
     }
 
+    fn network_changed(&self) {
+        self.engine.network_changed();
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.engine.close()
     }

@@ -133,6 +133,12 @@ impl Pumps {
         self.chores.spawn(async move { signaling.pending().await });
     }
 
+    /// Sockets and looked-up names of the network before this one may be dead.
+    pub(super) fn network_changed(&self) {
+        self.signaling.network_changed();
+        self.shared.engine.network_changed();
+    }
+
     /// Flushes signaling (at most 1 s), then lets go of everything (at most 2 s in all).
     pub(super) async fn close(self) {
         let Self { shared, signaling, outbox, mut flush, readers, mut chores, .. } = self;

@@ -28,6 +28,10 @@ pub trait MediaEngine: Send + Sync + 'static {
     /// Statistics of a connection, counted since it was opened; `None` if there is no such connection.
     fn stats(&self, conn: ConnId) -> BoxFuture<'_, Option<ConnStats>>;
 
+    /// The network under the phone changed: what was learned of the one before may be wrong. Never waits. The default
+    /// does nothing; restarts of connections come as commands.
+    fn network_changed(&self) {}
+
     /// Closes every connection; returns when no task and no socket of the engine is left.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -34,6 +34,9 @@ pub trait Signaling: Send + Sync + 'static {
         Box::pin(async {})
     }
 
+    /// The network under the phone changed: what is open may be dead, so look at once. The default does nothing.
+    fn network_changed(&self) {}
+
     /// Whether it is closed for good, so that no phone can start with it. The default does not know, and says no.
     fn is_closed(&self) -> bool {
         false

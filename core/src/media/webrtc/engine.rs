@@ -146,6 +146,10 @@ impl MediaEngine for WebRtcEngine {
         })
     }
 
+    fn network_changed(&self) {
+        WebRtcEngine::network_changed(self);
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let mut tasks = self.connections().close();
