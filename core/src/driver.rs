@@ -25,6 +25,7 @@ use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
 use crate::events::{CallEvent, Event, EventKind};
 use crate::media::{EngineEvent, MediaCommand, MediaEngine, MediaEvent};
+use crate::net::NetworkWatch;
 use crate::phone::{Asked, Place, Shared};
 use crate::policy::MayRing;
 use crate::proto::call::{Admission, CallState, Calls, Command, Direction, Input, Output, SignalingInput};
@@ -39,6 +40,7 @@ pub(crate) struct Ports {
     pub(crate) engine: Arc<dyn MediaEngine>,
     pub(crate) sounds: AudioEvents,
     pub(crate) may_ring: Arc<dyn MayRing>,
+    pub(crate) network: Option<Arc<dyn NetworkWatch>>,
 }
 
 /// Everything that can wake the driver.

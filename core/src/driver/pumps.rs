@@ -11,8 +11,8 @@ use super::{Arrival, Ports};
 use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
 use crate::media::{EngineEvent, MediaEngine};
-use crate::phone::Signal;
-use crate::phone::{Asked, Shared};
+use crate::net::NetworkWatch;
+use crate::phone::{Asked, Shared, Signal};
 use crate::policy::MayRing;
 use crate::proto::call::{Admission, Incoming};
 use crate::proto::{CallId, ConnId, MessageId, Timestamp};
@@ -66,18 +66,21 @@ impl Pumps {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Asked>,
     ) -> (Self, Arrivals) {
-        let Ports { clock: _, signaling, engine, sounds, may_ring } = ports;
+        let Ports { clock: _, signaling, engine, sounds, may_ring, network } = ports;
         let (signaling_tx, signaling_rx) = mpsc::channel(EVENT_PLACES);
         let (engine_tx, engine_rx) = mpsc::channel(EVENT_PLACES);
         let (audio_tx, audio_rx) = mpsc::channel(EVENT_PLACES);
         let (admissions, admissions_rx) = mpsc::channel(ADMISSION_PLACES);
         let (outbox, outgoing) = mpsc::channel(OUTBOX_PLACES);
         let flush = tokio::spawn(pump_out(signaling.clone(), outgoing, signaling_tx.clone()));
-        let readers = vec![
+        let mut readers = vec![
             tokio::spawn(pump_signaling(signaling.clone(), signaling_tx)),
             tokio::spawn(pump_engine(engine, engine_tx)),
             tokio::spawn(pump_audio(sounds, audio_tx)),
         ];
+        if let Some(network) = network {
+            readers.push(tokio::spawn(pump_network(network, shared.clone())));
+        }
         let arrivals = Arrivals {
             shared: shared.clone(),
             commands,
@@ -195,6 +198,13 @@ async fn pump_signaling(signaling: Arc<dyn Signaling>, events: mpsc::Sender<Sign
 
 async fn pump_engine(engine: Arc<dyn MediaEngine>, events: mpsc::Sender<(ConnId, EngineEvent)>) {
     while events.send(engine.next().await).await.is_ok() {}
+}
+
+async fn pump_network(network: Arc<dyn NetworkWatch>, shared: Arc<Shared>) {
+    loop {
+        network.next().await;
+        shared.signals.network_changed();
+    }
 }
 
 async fn pump_audio(mut sounds: AudioEvents, events: mpsc::Sender<AudioEvent>) {

@@ -12,6 +12,7 @@ use crate::entropy::{self, CallIds};
 use crate::error::StartError;
 use crate::media::MediaEngine;
 use crate::media::ice::IceServers;
+use crate::net::NetworkWatch;
 use crate::policy::{Everybody, MayRing};
 use crate::proto::call::{BusyPolicy, Calls, CallsConfig, Privacy};
 use crate::proto::{DeviceId, Instance, Timestamp, UserId};
@@ -37,6 +38,7 @@ pub struct PhoneBuilder {
     seed: Option<[u8; 32]>,
     local_demo: bool,
     ice_servers: Option<Arc<dyn IceServers>>,
+    network: Option<Arc<dyn NetworkWatch>>,
 }
 
 impl PhoneBuilder {
@@ -59,6 +61,7 @@ impl PhoneBuilder {
             seed: None,
             local_demo: false,
             ice_servers: None,
+            network: None,
         }
     }
 
@@ -95,6 +98,12 @@ impl PhoneBuilder {
     /// Where STUN and TURN servers come from. Default: none, which connects on one network only.
     pub fn ice_servers(mut self, servers: Arc<dyn IceServers>) -> Self {
         self.ice_servers = Some(servers);
+        self
+    }
+
+    /// Tells when the network changes, as [`Phone::network_changed`] does. Default: nobody but that verb.
+    pub fn network_watch(mut self, network: Arc<dyn NetworkWatch>) -> Self {
+        self.network = Some(network);
         self
     }
 
@@ -268,6 +277,7 @@ impl PhoneBuilder {
             engine,
             sounds,
             may_ring: self.may_ring,
+            network: self.network,
         };
         let place = Place::new(key.clone(), shared.clone());
         let driver = Driver::new(Calls::new(config, now), shared.clone(), commands, ports, place);
