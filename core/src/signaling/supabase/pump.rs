@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::endpoint::Endpoint;
@@ -33,6 +33,7 @@ pub(super) struct PumpConfig {
     pub(super) events: Arc<Events>,
     pub(super) commands: mpsc::Receiver<Outgoing>,
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) network: Arc<Notify>,
 }
 
 /// How messages leave.
@@ -57,6 +58,7 @@ pub(super) struct Pump {
 /// What the pump woke up for.
 enum Woken {
     Stop { flush: bool },
+    NetworkChanged,
     Link(LinkEvent),
     Message(Outgoing),
     Token(TokenNews),
@@ -79,6 +81,7 @@ impl Pump {
             let deadline = self.drain().min(Instant::now() + LONGEST_SLEEP);
             let woken = tokio::select! {
                 changed = self.config.stop.changed() => Woken::Stop { flush: changed.is_ok() },
+                () = self.config.network.notified() => Woken::NetworkChanged,
                 event = self.link.next() => Woken::Link(event),
                 Some(message) = self.config.commands.recv() => Woken::Message(message),
                 news = self.config.feed.next() => Woken::Token(news),
@@ -89,6 +92,10 @@ impl Pump {
             self.notice_gap(deadline);
             match woken {
                 Woken::Stop { flush } => break flush,
+                Woken::NetworkChanged => {
+                    self.config.feed.resumed();
+                    self.handle(Input::NetworkChanged);
+                }
                 Woken::Link(event) => self.handle_link(event),
                 Woken::Message(message) => self.send(message),
                 Woken::Token(news) => self.handle_token(news),
