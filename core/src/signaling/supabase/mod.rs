@@ -205,7 +205,8 @@ impl Signaling for SupabaseSignaling {
                 return Err(RefusedWhy::TooLarge);
             }
             match self.access {
-                // A post needs no inbox of ours: an ending gets out although the socket is down.
+                // A post needs no inbox of ours, so what was on its way when the socket went down still leaves. The call
+                // machine hands over nothing new while it is down: endings wait in its tombstones for `Up`.
                 Mode::Private => {}
                 Mode::Public if self.events.is_up() => {}
                 Mode::Public => return Err(RefusedWhy::Unavailable),
