@@ -80,12 +80,15 @@ impl Pump {
         let flush = loop {
             let deadline = self.drain().min(Instant::now() + LONGEST_SLEEP);
             let woken = tokio::select! {
+                // What is rare and small comes first, what we send before what we hear: a server that keeps the socket
+                // full delays none of it. Time comes last, since every input fires what is due.
+                biased;
                 changed = self.config.stop.changed() => Woken::Stop { flush: changed.is_ok() },
                 () = self.config.network.notified() => Woken::NetworkChanged,
-                event = self.link.next() => Woken::Link(event),
-                Some(message) = self.config.commands.recv() => Woken::Message(message),
                 news = self.config.feed.next() => Woken::Token(news),
                 (id, posted) = self.config.way.next() => Woken::Posted(id, posted),
+                Some(message) = self.config.commands.recv() => Woken::Message(message),
+                event = self.link.next() => Woken::Link(event),
                 () = sleep_until(deadline) => Woken::Time,
             };
             // Before anything that was read: it may have waited as long as we slept.
@@ -319,9 +322,11 @@ impl Pump {
                 return;
             }
             tokio::select! {
-                event = self.link.next() => self.handle_link(event),
-                (id, posted) = self.config.way.next() => self.handle_posted(id, posted),
+                // The limit first: nothing that goes on arriving may hold up the closing.
+                biased;
                 () = sleep_until(deadline) => return,
+                (id, posted) = self.config.way.next() => self.handle_posted(id, posted),
+                event = self.link.next() => self.handle_link(event),
             }
         }
     }
