@@ -9,7 +9,7 @@
 //! | hang up, close, network changed | flags | never |
 //! | messages to signaling | 128 | dropped: the machine sends them again until they are proved |
 //! | signaling, engine and audio events | 256 each | the pump waits, and with it the adapter |
-//! | answers of `may_ring` | 8 | the pump waits |
+//! | answers of `may_ring` | 8 | never: four questions are open at most |
 
 mod chores;
 mod pumps;

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ringback::net::PushedWatch;
-use ringback::proto::call::CallState;
+use ringback::proto::call::{Admission, CallState, Incoming};
 use ringback::signaling::memory::{MemoryHub, MemorySignaling};
 use ringback::signaling::{OfflineWhy, Outgoing, RefusedWhy, Signaling, SignalingEvent, SignalingHealth};
-use ringback::{BoxFuture, Event, EventKind, StartError};
+use ringback::{BoxFuture, Event, EventKind, MayRing, StartError};
 
 use self::common::fake_engine::FakeEngine;
-use self::common::{LIMIT, builder_over, close, phone};
+use self::common::{LIMIT, builder, builder_over, close, phone};
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_network_is_told_to_engine_and_signaling() {
@@ -92,6 +92,32 @@ async fn calls_that_ring_already_come_oldest_first() {
     drop(incoming);
     callers.push(driver);
     close(callers).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_panics_refuses_and_is_asked_again() {
+    struct Panics(AtomicUsize);
+    impl MayRing for Panics {
+        fn may_ring(&self, _: Incoming) -> BoxFuture<'_, Admission> {
+            assert!(self.0.fetch_add(1, Ordering::SeqCst) >= 5, "the policy has a bug");
+            Box::pin(std::future::ready(Admission::Unverified))
+        }
+    }
+    let hub = MemoryHub::new(6);
+    let policy = Arc::new(Panics(AtomicUsize::new(0)));
+    let driver = builder(&hub, "driver6", 9).may_ring(policy.clone()).start().await.unwrap();
+    let mut incoming = driver.incoming();
+    let mut phones = Vec::new();
+    for number in 1..=6 {
+        let caller = phone(&hub, &format!("caller6{number}"), number).await;
+        caller.call("driver6").await.unwrap();
+        phones.push(caller);
+        until(|| policy.0.load(Ordering::SeqCst) >= usize::from(number)).await;
+    }
+    assert_eq!(incoming.next().await.unwrap().peer().as_str(), "caller66");
+    drop(incoming);
+    phones.push(driver);
+    close(phones).await;
 }
 
 async fn rings(events: &mut ringback::Events) {

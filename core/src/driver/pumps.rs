@@ -103,16 +103,17 @@ impl Pumps {
         }
     }
 
-    /// Asks the `may_ring` port; the machine lets at most four calls wait for an answer.
+    /// Asks the `may_ring` port; the machine has four questions open at most.
     pub(super) fn ask(&mut self, incoming: Incoming) {
         let (port, answers) = (self.may_ring.clone(), self.admissions.clone());
+        let question = Question { call: incoming.call, answer: Admission::Refused, answers };
         self.chores.spawn(async move {
-            let call = incoming.call;
-            let answer = tokio::time::timeout(MAY_RING_LIMIT, port.may_ring(incoming)).await;
-            if answer.is_err() {
-                tracing::warn!("may_ring gave no answer in 5 s: the call is refused");
+            // All of it moves in, or its end would not be that of the task.
+            let mut question = question;
+            match tokio::time::timeout(MAY_RING_LIMIT, port.may_ring(incoming)).await {
+                Ok(answer) => question.answer = answer,
+                Err(_) => tracing::warn!("may_ring gave no answer in 5 s: the call is refused"),
             }
-            let _ = answers.send((call, answer.unwrap_or(Admission::Refused))).await;
         });
     }
 
@@ -162,6 +163,20 @@ impl Pumps {
             // Aborted or ended: either way it is gone now.
             let _ = reader.await;
         }
+    }
+}
+
+/// A question to the `may_ring` port. It is answered when it goes, also by a port that panics: that refuses.
+struct Question {
+    call: CallId,
+    answer: Admission,
+    answers: mpsc::Sender<(CallId, Admission)>,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        // There are more places than open questions, so this fails only once the driver is gone.
+        let _ = self.answers.try_send((self.call, self.answer));
     }
 }
 
@@ -217,6 +232,7 @@ async fn pump_audio(mut sounds: AudioEvents, events: mpsc::Sender<AudioEvent>) {
 
 const EVENT_PLACES: usize = 256;
 const OUTBOX_PLACES: usize = 128;
+/// The machine has four questions open at most.
 const ADMISSION_PLACES: usize = 8;
 const STATS_EVERY: Duration = Duration::from_secs(1);
 const MAY_RING_LIMIT: Duration = Duration::from_secs(5);
