@@ -42,7 +42,7 @@ async fn a_thread_runs_only_while_something_is_open() {
 
 #[tokio::test]
 async fn devices_are_opened_on_the_audio_thread_only() {
-    let (opened, openers) = mpsc::channel();
+    let (opened, openers) = mpsc::sync_channel(2);
     let inner = ClockedDevices::new(CaptureFrom::Silence, PlaybackTo::Null);
     let (engine, _events) =
         AudioEngine::start(Arc::new(Watched { inner, opened }), AudioConfig::default()).unwrap();
@@ -55,7 +55,7 @@ async fn devices_are_opened_on_the_audio_thread_only() {
 /// Devices that tell which thread opens them.
 struct Watched {
     inner: ClockedDevices,
-    opened: mpsc::Sender<Option<String>>,
+    opened: mpsc::SyncSender<Option<String>>,
 }
 
 impl Watched {
