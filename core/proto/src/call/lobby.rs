@@ -3,8 +3,8 @@
 //! Nobody gets a reply of any kind before: no `ringing`, `busy`, `ack` or `error`, since each tells who is online. What
 //! waits here is bounded, and leaves after its life.
 //!
-//! The port may be a database: it is asked four questions at a time at most, one a user, and about a user whom it has
-//! just refused not again for 10 s. Whoever cannot be asked about waits for a place, or for the next resend.
+//! The port may be a database, so it is asked a little at a time ([`super::questions`]). Whoever cannot be asked about
+//! waits for an answer to another question, or for the next resend.
 //!
 //! | message | waits as | once admitted |
 //! |---|---|---|
@@ -15,13 +15,13 @@
 //! | `ringing`, `answer` | a debt | `cancel {gone}`: the process before this one called |
 //! | an invite that we cannot read or take | a debt | `error` |
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::calls::Calls;
 use super::context::{Context, ENDING_TTL, MESSAGE_TTL, to_device};
 use super::glare::{self, Verdict};
 use super::heard::Heard;
+use super::questions::{Questions, Turn};
 use super::{Admission, Incoming, Output, timers};
 use crate::signal::{
     Body, Cancel, CancelReason, Candidates, Envelope, ErrorCode, Invite, ProtocolError, Sender, Unsupported,
@@ -36,10 +36,7 @@ pub(super) struct Lobby {
     heard: Heard,
     /// When somebody last got an `error`.
     errors: Vec<(UserId, Timestamp)>,
-    /// What the port was asked and has not answered.
-    questions: Vec<(CallId, UserId)>,
-    /// Whom the port refused, and when.
-    refused: VecDeque<(UserId, Timestamp)>,
+    questions: Questions,
 }
 
 /// A device that speaks of a call we do not know.
@@ -145,32 +142,6 @@ impl Lobby {
     /// The call is here now, or decided.
     pub(super) fn forget(&mut self, call: CallId) {
         self.guests.retain(|guest| guest.call != call);
-    }
-
-    /// Whether the port may be asked about a call of this user now; `None` if it is being asked about that call.
-    fn may_ask(&self, call: CallId, user: &UserId) -> Option<bool> {
-        if self.questions.iter().any(|(asked, _)| *asked == call) {
-            return None;
-        }
-        let of_user = self.questions.iter().any(|(_, asked)| asked == user);
-        Some(!of_user && self.questions.len() < QUESTIONS)
-    }
-
-    /// The port answered: there is room for another question.
-    fn answered(&mut self, now: Timestamp, call: CallId, admission: Admission) {
-        let Some(index) = self.questions.iter().position(|(asked, _)| *asked == call) else { return };
-        let (_, user) = self.questions.swap_remove(index);
-        if admission == Admission::Refused {
-            if self.refused.len() >= GUESTS {
-                self.refused.pop_front();
-            }
-            self.refused.push_back((user, now));
-        }
-    }
-
-    fn was_refused(&mut self, now: Timestamp, user: &UserId) -> bool {
-        self.refused.retain(|(_, at)| now - *at < REFUSED);
-        self.refused.iter().any(|(refused, _)| refused == user)
     }
 
     fn may_send_error(&mut self, now: Timestamp, user: &UserId) -> bool {
@@ -299,7 +270,7 @@ impl Calls {
         {
             guest.word = Word::Said(admission);
         }
-        self.lobby.answered(self.cx.now(), call, admission);
+        self.lobby.questions.answered(self.cx.now(), call, admission);
         self.attend(call);
         self.attend_where(Guest::asks);
     }
@@ -363,22 +334,22 @@ impl Calls {
         let Some(index) = self.lobby.guests.iter().position(place) else { return };
         let user = self.lobby.guests[index].from.user.clone();
         let glare = glare::judge(self.calls.values(), &user, call) != Verdict::NoGlare;
-        if self.lobby.was_refused(now, &user) && !glare {
+        if self.lobby.questions.was_refused(now, &user) && !glare {
             // Its next resend asks again; until then its place is free for others.
             let guest = &mut self.lobby.guests[index];
             guest.invite = None;
             guest.debts.clear();
             return;
         }
-        let may_ask = self.lobby.may_ask(call, &user);
+        let turn = self.lobby.questions.turn(call, &user);
         let guest = &mut self.lobby.guests[index];
-        match may_ask {
-            Some(false) => {}
-            None => guest.word = Word::Asked,
-            Some(true) => {
+        match turn {
+            Turn::Later => {}
+            Turn::UnderWay => guest.word = Word::Asked,
+            Turn::Now => {
                 guest.word = Word::Asked;
                 self.cx.out.push_back(Output::Ask(guest.incoming()));
-                self.lobby.questions.push((call, user));
+                self.lobby.questions.ask(call, user);
             }
         }
     }
@@ -419,11 +390,6 @@ fn is_fresh(ttl: Duration, age: Option<Duration>) -> bool {
 /// Messages of unknown calls that are kept, in all and of one user.
 const GUESTS: usize = 256;
 const GUESTS_PER_USER: usize = 16;
-/// Questions that the port is asked at once: as many as may ring.
-const QUESTIONS: usize = super::admission::MAX_RINGING;
-/// A refusal stands this long: long enough to slow a flood down to nothing, short enough that a call that the app lets
-/// through on second thought rings with the next resend of its invite.
-const REFUSED: Duration = Duration::from_secs(10);
 /// Replies owed to one guest: one a kind of message, with a repeat or two.
 const DEBTS: usize = 8;
 /// Between two `error` messages to one user.

@@ -138,6 +138,7 @@ mod io;
 mod lobby;
 mod outbox;
 mod phase;
+mod questions;
 mod ring;
 mod talk;
 mod timers;
