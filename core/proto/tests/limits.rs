@@ -91,10 +91,8 @@ fn captured_invite(world: &mut World) -> Invite {
     world.run_to_quiet(Duration::from_secs(300));
     world.net.loss_percent = 0;
     let invite = world.phones[ALICE].sent.iter().find(|sent| sent.kind == "invite").unwrap();
-    match Envelope::decode(&invite.text).unwrap().body {
-        Body::Invite(invite) => *invite,
-        other => panic!("an invite: {}", other.kind()),
-    }
+    let Body::Invite(invite) = Envelope::decode(&invite.text).unwrap().body else { panic!("an invite") };
+    *invite
 }
 
 fn hear(world: &mut World, from: Sender, call: CallId, invite: &Invite) {
