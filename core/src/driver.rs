@@ -9,8 +9,9 @@
 //! | hang up, close, network changed | flags | never |
 //! | messages to signaling | 128 | dropped: the machine sends them again until they are proved |
 //! | signaling, engine and audio events | 256 each | the pump waits, and with it the adapter |
-//! | answers of `may_ring` | 8 | the pump waits |
+//! | answers of `may_ring` | 8 | never: four questions are open at most |
 
+mod chores;
 mod pumps;
 
 use std::collections::BTreeMap;
@@ -24,12 +25,13 @@ use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
 use crate::events::{CallEvent, Event, EventKind};
 use crate::media::{EngineEvent, MediaCommand, MediaEngine, MediaEvent};
-use crate::phone::{Asked, Shared};
+use crate::net::NetworkWatch;
+use crate::phone::{Asked, Place, Shared};
 use crate::policy::MayRing;
 use crate::proto::call::{Admission, CallState, Calls, Command, Direction, Input, Output, SignalingInput};
 use crate::proto::session::MediaFailure;
-use crate::proto::{CallId, ConnId, DeviceId, Timestamp, UserId};
-use crate::signaling::{Signaling, SignalingEvent, SignalingHealth};
+use crate::proto::{CallId, ConnId, Timestamp};
+use crate::signaling::{OfflineWhy, Signaling, SignalingEvent, SignalingHealth};
 
 /// The ports of a phone.
 pub(crate) struct Ports {
@@ -38,6 +40,7 @@ pub(crate) struct Ports {
     pub(crate) engine: Arc<dyn MediaEngine>,
     pub(crate) sounds: AudioEvents,
     pub(crate) may_ring: Arc<dyn MayRing>,
+    pub(crate) network: Option<Arc<dyn NetworkWatch>>,
 }
 
 /// Everything that can wake the driver.
@@ -63,7 +66,7 @@ pub(crate) struct Driver {
     pumps: Pumps,
     numbers: BTreeMap<CallId, u64>,
     skew: Duration,
-    identity: (UserId, DeviceId),
+    place: Place,
 }
 
 impl Driver {
@@ -72,12 +75,12 @@ impl Driver {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Asked>,
         ports: Ports,
-        identity: (UserId, DeviceId),
+        place: Place,
     ) -> Self {
         let clock = ports.clock.clone();
         let skew = clock.now().since(clock.monotonic());
         let (pumps, arrivals) = Pumps::start(ports, shared.clone(), commands);
-        Self { calls, shared, clock, arrivals, pumps, numbers: BTreeMap::new(), skew, identity }
+        Self { calls, shared, clock, arrivals, pumps, numbers: BTreeMap::new(), skew, place }
     }
 
     pub(crate) async fn run(mut self) {
@@ -90,10 +93,7 @@ impl Driver {
                 Arrival::Close => break,
                 Arrival::Asked(asked) => self.answer(asked),
                 Arrival::HangUp(call) => self.input(Input::Command(Command::HangUp(call))),
-                Arrival::NetworkChanged => {
-                    self.shared.engine.network_changed();
-                    self.input(Input::NetworkChanged);
-                }
+                Arrival::NetworkChanged => self.network_changed(),
                 Arrival::Admitted(call, admission) => self.input(Input::Admitted(call, admission)),
                 Arrival::Signaling(event) => self.signaling(event),
                 Arrival::Engine(conn, event) => self.engine(conn, event),
@@ -103,11 +103,10 @@ impl Driver {
         }
         self.input(Input::Command(Command::Close));
         self.drain();
-        let Self { shared, pumps, identity, .. } = self;
+        let Self { pumps, place, .. } = self;
         pumps.close().await;
-        crate::phone::forget(&identity, &shared);
-        shared.set_closed();
         tracing::info!("phone closed");
+        drop(place);
     }
 
     fn input(&mut self, input: Input) {
@@ -173,6 +172,12 @@ impl Driver {
         }
     }
 
+    /// The ports first: what the machine then wants of them meets the new network.
+    fn network_changed(&mut self) {
+        self.pumps.network_changed();
+        self.input(Input::NetworkChanged);
+    }
+
     fn signaling(&mut self, event: SignalingEvent) {
         match event {
             SignalingEvent::Up { caught_up } => {
@@ -189,7 +194,11 @@ impl Driver {
                 self.input(Input::Signaling(SignalingInput::Refused(id, why)))
             }
             SignalingEvent::Health(health) => self.health(health),
-            SignalingEvent::Closed => self.input(Input::Signaling(SignalingInput::Down)),
+            // Not by us: the app closed what it had given us.
+            SignalingEvent::Closed => {
+                self.input(Input::Signaling(SignalingInput::Down));
+                self.health(SignalingHealth::Offline { why: OfflineWhy::Closed, retry_in: Duration::MAX });
+            }
         }
     }
 

@@ -45,6 +45,9 @@ pub enum StartError {
     /// The library was built without a media engine, and none was given.
     #[error("built without the feature `webrtc`: give the builder a media engine")]
     NoEngine,
+    /// The signaling is closed, or another phone has it: it would close it. Give every phone its own.
+    #[error("the signaling is closed or belongs to another phone: give every phone its own")]
+    SignalingUsed,
     /// The ring time is outside 15 s to 120 s.
     #[error("the ring time must lie between 15 s and 120 s")]
     RingTime,

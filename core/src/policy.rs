@@ -5,8 +5,11 @@ use crate::proto::call::{Admission, Incoming};
 
 /// Who may ring this phone. Asked before anything is answered, so whoever is refused learns nothing, not even that
 /// the phone is online.
+///
+/// Four questions are open at a time at most, one about each user. Whoever was refused is not asked about again for 10 s:
+/// a flood costs the policy, a database perhaps, a few questions a minute.
 pub trait MayRing: Send + Sync + 'static {
-    /// May this call ring? No answer within 5 s counts as [`Admission::Refused`].
+    /// May this call ring? No answer within 5 s counts as [`Admission::Refused`], and so does a panic.
     fn may_ring(&self, call: Incoming) -> BoxFuture<'_, Admission>;
 }
 

@@ -2,11 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use ringback::BoxFuture;
+use ringback::audio::device::{CaptureEnd, OpenDevice, PlaybackEnd, Reports};
 use ringback::audio::tap::playback_tap;
-use ringback::audio::{AudioConfig, AudioEngine, CaptureFrom, ClockedDevices, PlaybackTo};
+use ringback::audio::{
+    AudioConfig, AudioDevice, AudioDevices, AudioEngine, CaptureFrom, ClockedDevices, DeviceChoice,
+    DeviceError, PlaybackTo,
+};
 use ringback::proto::call::{AudioPlan, Tone};
 
 #[tokio::test]
@@ -33,6 +38,50 @@ async fn a_thread_runs_only_while_something_is_open() {
     engine.close().await;
     assert_eq!(audio_threads(), 0);
     while events.next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn devices_are_opened_on_the_audio_thread_only() {
+    let (opened, openers) = mpsc::sync_channel(2);
+    let inner = ClockedDevices::new(CaptureFrom::Silence, PlaybackTo::Null);
+    let (engine, _events) =
+        AudioEngine::start(Arc::new(Watched { inner, opened }), AudioConfig::default()).unwrap();
+    engine.apply(AudioPlan { capture: true, playback: true, ..AudioPlan::default() });
+    let names: Vec<Option<String>> = openers.iter().take(2).collect();
+    assert_eq!(names, vec![Some("ringback-audio".to_owned()); 2]);
+    engine.close().await;
+}
+
+/// Devices that tell which thread opens them.
+struct Watched {
+    inner: ClockedDevices,
+    opened: mpsc::SyncSender<Option<String>>,
+}
+
+impl Watched {
+    fn tell(&self) {
+        self.opened.send(std::thread::current().name().map(str::to_owned)).unwrap();
+    }
+}
+
+impl AudioDevices for Watched {
+    fn list(&self) -> Result<Vec<AudioDevice>, DeviceError> {
+        self.inner.list()
+    }
+
+    fn open_capture(&self, choice: &DeviceChoice, reports: Reports<CaptureEnd>) -> OpenDevice {
+        self.tell();
+        self.inner.open_capture(choice, reports)
+    }
+
+    fn open_playback(&self, choice: &DeviceChoice, reports: Reports<PlaybackEnd>) -> OpenDevice {
+        self.tell();
+        self.inner.open_playback(choice, reports)
+    }
+
+    fn closed(&self) -> BoxFuture<'_, ()> {
+        self.inner.closed()
+    }
 }
 
 /// Threads of this process that are the engine's.

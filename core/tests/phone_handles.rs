@@ -48,6 +48,34 @@ async fn a_call_goes_from_initiated_to_ended_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_loop_of_the_readme_ends_with_the_call() {
+    let hub = MemoryHub::new(14);
+    let (rider, driver) = (phone(&hub, "rider14", 1).await, phone(&hub, "driver14", 2).await);
+    let mut incoming = driver.incoming();
+    let callee = tokio::spawn(async move {
+        let call = incoming.next().await.unwrap();
+        call.accept().await.unwrap();
+        active(&call).await;
+        call.hang_up();
+    });
+    let mut events = rider.events();
+    let call = rider.call("driver14").await.unwrap();
+    let walk = async {
+        while let Some(event) = events.next().await {
+            let Event::Call(event) = event else { continue };
+            if let EventKind::State(CallState::Ended(_)) = event.kind {
+                break;
+            }
+        }
+        call.ended().await
+    };
+    let end = tokio::time::timeout(LIMIT, walk).await.expect("the loop ends");
+    assert_eq!((end.reason, end.by), (EndReason::HungUp, By::Remote));
+    callee.await.unwrap();
+    close([rider, driver]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn r13_hang_up_and_close_do_not_wait_for_signaling() {
     let hub = MemoryHub::new(2);
     let rider = phone(&hub, "rider2", 1).await;

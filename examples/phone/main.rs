@@ -199,7 +199,10 @@ fn show_health(report: Report, health: &SignalingHealth) {
         SignalingHealth::Connecting => report.hint("Connecting to signaling."),
         SignalingHealth::Online => report.say("Ready.", json!({"event": "ready", "at_ms": now_ms()})),
         SignalingHealth::Offline { why, retry_in } => report.say(
-            &format!("Offline: {why}. Next try in {} s.", retry_in.as_secs()),
+            &match *retry_in {
+                std::time::Duration::MAX => format!("Offline: {why}."),
+                retry_in => format!("Offline: {why}. Next try in {} s.", retry_in.as_secs()),
+            },
             json!({"event": "offline", "why": why.to_string(), "at_ms": now_ms()}),
         ),
     }

@@ -11,9 +11,9 @@ fn row(reason: &EndReason) -> String {
         Retry::AfterFix => "once that is done".to_owned(),
         Retry::Never => "no".to_owned(),
     };
-    let code = match reason {
-        EndReason::Replaced { .. } => "replaced.ID".to_owned(),
-        named => named.code().into_owned(),
+    let code = match reason.code() {
+        code if code.starts_with("replaced.") => "replaced.ID".into(),
+        code => code,
     };
     format!("| `{code}` | {} | {again} |", reason.explain(Language::En))
 }

@@ -410,6 +410,22 @@ fn r14_accepting_a_waiting_call_holds_the_first() {
 }
 
 #[test]
+fn r14_of_two_dialed_calls_that_are_both_answered_the_last_carries_sound() {
+    let mut world = three();
+    let (first, second) = (world.dial(A, "bob"), world.dial(A, "carol"));
+    world.run(secs(1));
+    world.command(C, Command::Accept(second));
+    world.run(secs(1));
+    world.command(B, Command::Accept(first));
+    world.run(secs(1));
+    let legs: BTreeSet<(CallId, bool)> =
+        world.phones[A].plan.legs.iter().map(|leg| (leg.call, leg.send == LegSend::Microphone)).collect();
+    assert_eq!(legs, BTreeSet::from([(first, true), (second, false)]));
+    assert_eq!(world.phones[C].log(second).peer_media, [(false, true)], "carol is told that she is held");
+    assert_eq!(world.violations, Vec::<String>::new());
+}
+
+#[test]
 fn r15_a_stranger_who_knows_the_call_can_neither_end_nor_answer_it() {
     let mut world = two();
     let call = world.dial(A, "bob");

@@ -1,6 +1,6 @@
 //! The door to the audio engine: orders in, events out.
 //!
-//! Nothing here waits for sound. Orders are kept by their latest value until the next tick; there is no queue that
+//! Nothing here waits for sound or devices. Orders are kept by their latest value until the next tick; there is no queue that
 //! could overflow. Events go through a queue of 256; when it is half full, levels are left out.
 
 use std::collections::BTreeMap;
@@ -242,6 +242,11 @@ pub(super) struct Orders {
 }
 
 impl Orders {
+    /// Whether somebody must look now. What only says how things are to be once they are open can wait.
+    pub(super) fn cannot_wait(&self) -> bool {
+        self.plan.is_some() || !self.links.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         let Self { plan, links, choices, volume, levels, loss_percent } = self;
         plan.is_none()

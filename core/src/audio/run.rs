@@ -2,7 +2,7 @@
 //!
 //! | state | the engine is | an order |
 //! |---|---|---|
-//! | Idle | here | is taken at once; if there is something to do, a thread or task starts with the engine |
+//! | Idle | here | is kept; a plan or a connection starts a thread or task, which takes it |
 //! | Running | with the thread or task | is kept, and taken at the next tick |
 //! | Closed | dropped | is dropped |
 //!
@@ -41,7 +41,11 @@ enum Clock {
 }
 
 enum State {
-    Idle(Box<Engine>),
+    Idle {
+        engine: Box<Engine>,
+        /// What can wait until there is something to do.
+        orders: Orders,
+    },
     Running {
         orders: Orders,
         /// To wake it for the closing; a task wakes by its timer.
@@ -59,20 +63,19 @@ impl Runner {
             ClockMode::Thread => Clock::Thread,
             ClockMode::Tokio => Clock::Tokio(runtime::Handle::current()),
         };
-        let state = Mutex::new(State::Idle(Box::new(engine)));
+        let state = Mutex::new(State::Idle { engine: Box::new(engine), orders: Orders::default() });
         Self(Arc::new(Owner(Arc::new(Shared { state, clock, running: watch::channel(false).0 }))))
     }
 
-    /// Gives an order. Never waits: the lock is held for the time of a few stores.
+    /// Gives an order. Never waits: the lock is held for the time of a few stores, or to start a thread. The engine
+    /// takes orders on its own thread or task only, since opening a device or a file may take its time.
     pub(super) fn order(&self, write: impl FnOnce(&mut Orders)) {
         let shared = &self.0.0;
         let mut state = shared.lock();
         match &mut *state {
-            State::Idle(engine) => {
-                let mut orders = Orders::default();
-                write(&mut orders);
-                engine.take(orders, Instant::now());
-                if !engine.is_idle() {
+            State::Idle { orders, .. } => {
+                write(orders);
+                if orders.cannot_wait() {
                     shared.start(&mut state);
                 }
             }
@@ -92,7 +95,7 @@ impl Runner {
         }
         let thread = match &mut *shared.lock() {
             State::Closed { thread } => thread.take(),
-            State::Idle(_) | State::Running { .. } => None,
+            State::Idle { .. } | State::Running { .. } => None,
         };
         // It has said that it ends: what is left are microseconds.
         if let Some(thread) = thread {
@@ -114,8 +117,14 @@ impl Shared {
 
     /// Hands the engine of an idle state to a thread or task.
     fn start(self: &Arc<Self>, state: &mut State) {
-        let running = State::Running { orders: Orders::default(), thread: None };
-        let State::Idle(engine) = std::mem::replace(state, running) else { return };
+        let (engine, orders) = match std::mem::replace(state, State::Closed { thread: None }) {
+            State::Idle { engine, orders } => (engine, orders),
+            other @ (State::Running { .. } | State::Closed { .. }) => {
+                *state = other;
+                return;
+            }
+        };
+        *state = State::Running { orders, thread: None };
         self.running.send_replace(true);
         let shared = self.clone();
         match &self.clock {
@@ -126,7 +135,7 @@ impl Shared {
                     .spawn(move || run_thread(&shared, engine));
                 match (spawned, state) {
                     (Ok(handle), State::Running { thread, .. }) => *thread = Some(handle),
-                    (Ok(_), State::Idle(_) | State::Closed { .. }) => {}
+                    (Ok(_), State::Idle { .. } | State::Closed { .. }) => {}
                     (Err(error), state) => {
                         tracing::error!(%error, "no thread for sound: the process has too many");
                         *state = State::Closed { thread: None };
@@ -142,7 +151,7 @@ impl Shared {
         let closed = State::Closed { thread: None };
         let before = std::mem::replace(&mut *state, closed);
         match before {
-            State::Idle(mut engine) => engine.close(),
+            State::Idle { mut engine, .. } => engine.close(),
             State::Running { thread, .. } => {
                 if let Some(thread) = &thread {
                     thread.thread().unpark();
@@ -176,7 +185,7 @@ impl Shared {
     fn take_orders(&self) -> Option<Orders> {
         match &mut *self.lock() {
             State::Running { orders, .. } => Some(std::mem::take(orders)),
-            State::Closed { .. } | State::Idle(_) => None,
+            State::Closed { .. } | State::Idle { .. } => None,
         }
     }
 
@@ -186,11 +195,11 @@ impl Shared {
         match &*state {
             State::Running { orders, .. } if orders.is_empty() => {
                 // The handle of the thread is dropped: the thread ends within microseconds.
-                *state = State::Idle(engine);
+                *state = State::Idle { engine, orders: Orders::default() };
                 self.running.send_replace(false);
                 None
             }
-            State::Running { .. } | State::Closed { .. } | State::Idle(_) => Some(engine),
+            State::Running { .. } | State::Closed { .. } | State::Idle { .. } => Some(engine),
         }
     }
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::chores::Chores;
 use super::{Arrival, Ports};
 use crate::audio::{AudioEvent, AudioEvents};
 use crate::clock::Clock;
 use crate::media::{EngineEvent, MediaEngine};
-use crate::phone::Signal;
-use crate::phone::{Asked, Shared};
+use crate::net::NetworkWatch;
+use crate::phone::{Asked, Shared, Signal};
 use crate::policy::MayRing;
 use crate::proto::call::{Admission, Incoming};
 use crate::proto::{CallId, ConnId, MessageId, Timestamp};
@@ -36,7 +37,7 @@ pub(super) struct Pumps {
     flush: JoinHandle<()>,
     admissions: mpsc::Sender<(CallId, Admission)>,
     readers: Vec<JoinHandle<()>>,
-    asks: tokio::task::JoinSet<()>,
+    chores: Chores,
 }
 
 impl Arrivals {
@@ -65,18 +66,21 @@ impl Pumps {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Asked>,
     ) -> (Self, Arrivals) {
-        let Ports { clock: _, signaling, engine, sounds, may_ring } = ports;
+        let Ports { clock: _, signaling, engine, sounds, may_ring, network } = ports;
         let (signaling_tx, signaling_rx) = mpsc::channel(EVENT_PLACES);
         let (engine_tx, engine_rx) = mpsc::channel(EVENT_PLACES);
         let (audio_tx, audio_rx) = mpsc::channel(EVENT_PLACES);
         let (admissions, admissions_rx) = mpsc::channel(ADMISSION_PLACES);
         let (outbox, outgoing) = mpsc::channel(OUTBOX_PLACES);
         let flush = tokio::spawn(pump_out(signaling.clone(), outgoing, signaling_tx.clone()));
-        let readers = vec![
+        let mut readers = vec![
             tokio::spawn(pump_signaling(signaling.clone(), signaling_tx)),
             tokio::spawn(pump_engine(engine, engine_tx)),
             tokio::spawn(pump_audio(sounds, audio_tx)),
         ];
+        if let Some(network) = network {
+            readers.push(tokio::spawn(pump_network(network, shared.clone())));
+        }
         let arrivals = Arrivals {
             shared: shared.clone(),
             commands,
@@ -85,8 +89,8 @@ impl Pumps {
             engine: engine_rx,
             audio: audio_rx,
         };
-        let asks = tokio::task::JoinSet::new();
-        (Self { shared, signaling, may_ring, outbox, flush, admissions, readers, asks }, arrivals)
+        let chores = Chores::default();
+        (Self { shared, signaling, may_ring, outbox, flush, admissions, readers, chores }, arrivals)
     }
 
     /// Queues a message. If there is no room it is dropped: the machine sends it again until it is proved.
@@ -99,17 +103,17 @@ impl Pumps {
         }
     }
 
-    /// Asks the `may_ring` port; the machine lets at most four calls wait for an answer.
+    /// Asks the `may_ring` port; the machine has four questions open at most.
     pub(super) fn ask(&mut self, incoming: Incoming) {
-        while self.asks.try_join_next().is_some() {}
         let (port, answers) = (self.may_ring.clone(), self.admissions.clone());
-        self.asks.spawn(async move {
-            let call = incoming.call;
-            let answer = tokio::time::timeout(MAY_RING_LIMIT, port.may_ring(incoming)).await;
-            if answer.is_err() {
-                tracing::warn!("may_ring gave no answer in 5 s: the call is refused");
+        let question = Question { call: incoming.call, answer: Admission::Refused, answers };
+        self.chores.spawn(async move {
+            // All of it moves in, or its end would not be that of the task.
+            let mut question = question;
+            match tokio::time::timeout(MAY_RING_LIMIT, port.may_ring(incoming)).await {
+                Ok(answer) => question.answer = answer,
+                Err(_) => tracing::warn!("may_ring gave no answer in 5 s: the call is refused"),
             }
-            let _ = answers.send((call, answer.unwrap_or(Admission::Refused))).await;
         });
     }
 
@@ -117,7 +121,7 @@ impl Pumps {
     /// reports, and a call that ended still has its last figures.
     pub(super) fn watch(&mut self, conn: ConnId) {
         let shared = self.shared.clone();
-        self.asks.spawn(async move {
+        self.chores.spawn(async move {
             loop {
                 tokio::time::sleep(STATS_EVERY).await;
                 let Some(stats) = shared.engine.stats(conn).await else { return };
@@ -130,12 +134,18 @@ impl Pumps {
     /// After a suspend the store may hold what the sockets missed.
     pub(super) fn resumed(&mut self) {
         let signaling = self.signaling.clone();
-        self.asks.spawn(async move { signaling.pending().await });
+        self.chores.spawn(async move { signaling.pending().await });
+    }
+
+    /// Sockets and looked-up names of the network before this one may be dead.
+    pub(super) fn network_changed(&self) {
+        self.signaling.network_changed();
+        self.shared.engine.network_changed();
     }
 
     /// Flushes signaling (at most 1 s), then lets go of everything (at most 2 s in all).
     pub(super) async fn close(self) {
-        let Self { shared, signaling, outbox, mut flush, readers, mut asks, .. } = self;
+        let Self { shared, signaling, outbox, mut flush, readers, mut chores, .. } = self;
         drop(outbox);
         let farewell = async {
             if tokio::time::timeout(FLUSH_LIMIT, &mut flush).await.is_err() {
@@ -147,12 +157,26 @@ impl Pumps {
         if tokio::time::timeout(CLOSE_LIMIT, all).await.is_err() {
             tracing::warn!("closing took longer than 2 s; what is left is dropped");
         }
-        asks.shutdown().await;
+        chores.shutdown().await;
         for reader in readers {
             reader.abort();
             // Aborted or ended: either way it is gone now.
             let _ = reader.await;
         }
+    }
+}
+
+/// A question to the `may_ring` port. It is answered when it goes, also by a port that panics: that refuses.
+struct Question {
+    call: CallId,
+    answer: Admission,
+    answers: mpsc::Sender<(CallId, Admission)>,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        // There are more places than open questions, so this fails only once the driver is gone.
+        let _ = self.answers.try_send((self.call, self.answer));
     }
 }
 
@@ -191,6 +215,13 @@ async fn pump_engine(engine: Arc<dyn MediaEngine>, events: mpsc::Sender<(ConnId,
     while events.send(engine.next().await).await.is_ok() {}
 }
 
+async fn pump_network(network: Arc<dyn NetworkWatch>, shared: Arc<Shared>) {
+    loop {
+        network.next().await;
+        shared.signals.network_changed();
+    }
+}
+
 async fn pump_audio(mut sounds: AudioEvents, events: mpsc::Sender<AudioEvent>) {
     while let Some(event) = sounds.next().await {
         if events.send(event).await.is_err() {
@@ -201,6 +232,7 @@ async fn pump_audio(mut sounds: AudioEvents, events: mpsc::Sender<AudioEvent>) {
 
 const EVENT_PLACES: usize = 256;
 const OUTBOX_PLACES: usize = 128;
+/// The machine has four questions open at most.
 const ADMISSION_PLACES: usize = 8;
 const STATS_EVERY: Duration = Duration::from_secs(1);
 const MAY_RING_LIMIT: Duration = Duration::from_secs(5);

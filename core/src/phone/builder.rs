@@ -1,9 +1,9 @@
 //! How a phone is put together, and adopted if it lives already.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::live::{self, Entry, Live};
+use super::live::{self, Entry, Found, Live, Place};
 use super::{Phone, Shared};
 use crate::audio::{AudioConfig, AudioDevices, AudioEngine};
 use crate::clock::{BootClock, Clock};
@@ -12,6 +12,7 @@ use crate::entropy::{self, CallIds};
 use crate::error::StartError;
 use crate::media::MediaEngine;
 use crate::media::ice::IceServers;
+use crate::net::NetworkWatch;
 use crate::policy::{Everybody, MayRing};
 use crate::proto::call::{BusyPolicy, Calls, CallsConfig, Privacy};
 use crate::proto::{DeviceId, Instance, Timestamp, UserId};
@@ -37,6 +38,7 @@ pub struct PhoneBuilder {
     seed: Option<[u8; 32]>,
     local_demo: bool,
     ice_servers: Option<Arc<dyn IceServers>>,
+    network: Option<Arc<dyn NetworkWatch>>,
 }
 
 impl PhoneBuilder {
@@ -59,6 +61,7 @@ impl PhoneBuilder {
             seed: None,
             local_demo: false,
             ice_servers: None,
+            network: None,
         }
     }
 
@@ -95,6 +98,12 @@ impl PhoneBuilder {
     /// Where STUN and TURN servers come from. Default: none, which connects on one network only.
     pub fn ice_servers(mut self, servers: Arc<dyn IceServers>) -> Self {
         self.ice_servers = Some(servers);
+        self
+    }
+
+    /// Tells when the network changes, as [`Phone::network_changed`] does. Default: nobody but that verb.
+    pub fn network_watch(mut self, network: Arc<dyn NetworkWatch>) -> Self {
+        self.network = Some(network);
         self
     }
 
@@ -140,7 +149,8 @@ impl PhoneBuilder {
         self
     }
 
-    /// Closes a live phone of the same user and device first, instead of adopting it with its calls. Default: adopt.
+    /// Closes a live phone of the same user and device first, instead of adopting it with its calls. Default: adopt. The
+    /// new phone needs signaling of its own: the old one closes its.
     pub fn replace_live(mut self, replace: bool) -> Self {
         self.replace_live = replace;
         self
@@ -161,7 +171,8 @@ impl PhoneBuilder {
     /// Starts the phone, or adopts the live one of the same user and device with its calls.
     ///
     /// It needs no network: a phone that is offline says so in its health and recovers by itself. An adopted phone
-    /// keeps its own signaling, devices and settings; those of this builder are dropped.
+    /// keeps its own signaling, devices and settings; those of this builder are dropped. If a phone of this user and
+    /// device is closing, the start waits for the end of it, 3 s at most.
     ///
     /// # Errors
     /// See [`StartError`]. Nothing is left behind.
@@ -172,28 +183,44 @@ impl PhoneBuilder {
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let device = self.device_id()?;
-        let key = (user.clone(), device);
-        let adopted = live::phones().get(&key).map(Entry::adopt);
-        match adopted {
-            Some(Some(live)) if !self.replace_live => return Ok(Phone { live }),
-            Some(Some(live)) => {
-                let old = Phone { live };
-                old.close();
-                old.closed().await;
+        let key = (user, device);
+        loop {
+            let old = {
+                let mut phones = live::phones();
+                let found = phones.get(&key).map(Entry::found);
+                match found {
+                    Some(Found::Live(live)) if !self.replace_live => return Ok(Phone { live }),
+                    Some(_) | None if phones.values().any(|entry| entry.uses(&self.signaling)) => {
+                        return Err(StartError::SignalingUsed);
+                    }
+                    Some(Found::Live(live)) => {
+                        live.shared.signals.close();
+                        live.shared.clone()
+                    }
+                    Some(Found::Closing(shared)) => shared,
+                    None => {
+                        let (signaling, keep_alive) = (self.signaling.clone(), self.keep_alive);
+                        let (live, driver) = self.build(&key)?;
+                        phones.insert(key, Entry::new(&live, keep_alive, &signaling));
+                        runtime.spawn(driver.run());
+                        return Ok(Phone { live });
+                    }
+                }
+            };
+            if tokio::time::timeout(CLOSING_LIMIT, old.closed()).await.is_err() {
+                tracing::warn!("the phone before this one does not end");
+                live::forget(&key, &old);
             }
-            Some(None) | None => {}
         }
-        let keep_alive = self.keep_alive;
-        let (live, driver) = self.build(user, device)?;
-        live::phones().insert(key, Entry::new(&live, keep_alive));
-        runtime.spawn(driver.run());
-        Ok(Phone { live })
     }
 
     fn device_id(&self) -> Result<DeviceId, StartError> {
+        /// Two first starts at once would each make an id.
+        static FIRST: Mutex<()> = Mutex::new(());
         if let Some(device) = self.device {
             return Ok(device);
         }
+        let _one = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         let store: &dyn Store = match &self.store {
             Some(store) => store.as_ref(),
             None => &PROCESS_STORE,
@@ -207,7 +234,11 @@ impl PhoneBuilder {
         Ok(device)
     }
 
-    fn build(self, user: UserId, device: DeviceId) -> Result<(Arc<Live>, Driver), StartError> {
+    fn build(self, key: &(UserId, DeviceId)) -> Result<(Arc<Live>, Driver), StartError> {
+        let (user, device) = key.clone();
+        if self.signaling.is_closed() {
+            return Err(StartError::SignalingUsed);
+        }
         let seed = match self.seed {
             Some(seed) => seed,
             None => entropy::random().map_err(|_| StartError::NoEntropy)?,
@@ -240,9 +271,16 @@ impl PhoneBuilder {
         };
         let (shared, commands) = Shared::new(engine.clone(), audio, ids);
         let shared = Arc::new(shared);
-        let ports = Ports { clock, signaling: self.signaling, engine, sounds, may_ring: self.may_ring };
-        let driver =
-            Driver::new(Calls::new(config, now), shared.clone(), commands, ports, (user.clone(), device));
+        let ports = Ports {
+            clock,
+            signaling: self.signaling,
+            engine,
+            sounds,
+            may_ring: self.may_ring,
+            network: self.network,
+        };
+        let place = Place::new(key.clone(), shared.clone());
+        let driver = Driver::new(Calls::new(config, now), shared.clone(), commands, ports, place);
         Ok((Arc::new(Live { user, device, shared }), driver))
     }
 }
@@ -277,6 +315,8 @@ fn default_engine(_: Option<Arc<dyn IceServers>>, _: bool) -> Result<Arc<dyn Med
 
 /// Without a store, one device id serves the whole process, so that building a phone again still adopts the live one.
 static PROCESS_STORE: MemoryStore = MemoryStore::new();
+/// A phone closes within 2 s; the rest is for a machine that is busy.
+const CLOSING_LIMIT: Duration = Duration::from_secs(3);
 const DEVICE_KEY: &str = "device";
 /// Long enough to find a phone in a bag, shorter than most voice mails wait.
 const DEFAULT_RING_TIME: Duration = Duration::from_secs(45);

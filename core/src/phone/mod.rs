@@ -12,7 +12,7 @@ mod call;
 mod live;
 mod shared;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 pub use self::builder::PhoneBuilder;
 pub use self::call::{Call, CallStats};
 use self::live::Live;
-pub(crate) use self::live::forget;
+pub(crate) use self::live::Place;
 pub(crate) use self::shared::{Asked, Shared, Signal};
 use crate::audio::AudioHandle;
 use crate::error::CallError;
@@ -64,12 +64,12 @@ pub struct CallOptions {
 pub struct IncomingCalls {
     phone: Phone,
     events: Events,
-    waiting: Vec<CallId>,
+    waiting: VecDeque<CallId>,
     given: BTreeSet<CallId>,
 }
 
 impl Phone {
-    /// Starts to put a phone together.
+    /// Starts to put a phone together. Signaling belongs to one phone, which closes it when it closes.
     pub fn builder(signaling: Arc<dyn Signaling>) -> PhoneBuilder {
         PhoneBuilder::new(signaling)
     }
@@ -97,7 +97,7 @@ impl Phone {
         placed.and_then(|id| self.handle(id)).ok_or(CallError::Verb(VerbError::UnknownCall))
     }
 
-    /// Incoming calls from now on, and those that ring already.
+    /// Incoming calls from now on, and those that ring already, the oldest first.
     pub fn incoming(&self) -> IncomingCalls {
         let events = self.events();
         let waiting =
@@ -105,7 +105,7 @@ impl Phone {
         IncomingCalls { phone: self.clone(), events, waiting, given: BTreeSet::new() }
     }
 
-    /// The calls that have not ended.
+    /// The calls that have not ended, the oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.shared().snapshots().into_iter().filter_map(|call| self.handle(call.call)).collect()
     }
@@ -170,7 +170,7 @@ impl IncomingCalls {
     /// Cancel safe.
     pub async fn next(&mut self) -> Option<Call> {
         loop {
-            while let Some(id) = self.waiting.pop() {
+            while let Some(id) = self.waiting.pop_front() {
                 if let Some(call) = self.phone.handle(id)
                     && self.given.insert(id)
                 {
@@ -179,7 +179,7 @@ impl IncomingCalls {
             }
             match self.events.next().await? {
                 Event::Call(event) => match event.kind {
-                    EventKind::Incoming(incoming) => self.waiting.push(incoming.call),
+                    EventKind::Incoming(incoming) => self.waiting.push_back(incoming.call),
                     EventKind::State(CallState::Ended(_)) => {
                         self.given.remove(&event.call);
                     }

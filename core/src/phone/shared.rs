@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -34,11 +34,14 @@ pub(crate) struct Shared {
     pub(crate) ids: CallIds,
     commands: mpsc::Sender<Asked>,
     calls: Mutex<BTreeMap<CallId, KnownCall>>,
+    /// Counts the calls that were shown, so that they can be told in that order.
+    shown: AtomicU64,
     ended: Mutex<VecDeque<(CallId, KnownCall)>>,
     closed: watch::Sender<bool>,
 }
 
 struct KnownCall {
+    number: u64,
     state: watch::Sender<CallSnapshot>,
     stats: LastStats,
     conn: Option<ConnId>,
@@ -80,6 +83,7 @@ impl Shared {
             ids,
             commands,
             calls: Mutex::new(BTreeMap::new()),
+            shown: AtomicU64::new(0),
             ended: Mutex::new(VecDeque::new()),
             closed: watch::Sender::new(false),
         };
@@ -96,8 +100,12 @@ impl Shared {
         Ok(answered.await.map_err(|_| VerbError::Closed)??)
     }
 
+    /// The calls that have not ended, the oldest first.
     pub(crate) fn snapshots(&self) -> Vec<CallSnapshot> {
-        self.calls().values().map(|call| call.state.borrow().clone()).collect()
+        let calls = self.calls();
+        let mut calls: Vec<&KnownCall> = calls.values().collect();
+        calls.sort_unstable_by_key(|call| call.number);
+        calls.into_iter().map(|call| call.state.borrow().clone()).collect()
     }
 
     pub(crate) fn watch(&self, call: CallId) -> Option<(watch::Receiver<CallSnapshot>, LastStats)> {
@@ -134,6 +142,7 @@ impl Shared {
                 calls.insert(
                     id,
                     KnownCall {
+                        number: self.shown.fetch_add(1, Ordering::Relaxed),
                         state: watch::Sender::new(snapshot),
                         stats: LastStats::default(),
                         conn: None,

@@ -18,7 +18,7 @@ mod token;
 
 pub use token::{StaticToken, Token, TokenAnswer, TokenWhy, UserToken};
 
-/// A transport of envelopes.
+/// A transport of envelopes, for one phone: the phone is the only one to call `next`, and closes it when it closes.
 pub trait Signaling: Send + Sync + 'static {
     /// Takes a message. `Ok` says "accepted", not "delivered".
     ///
@@ -32,6 +32,14 @@ pub trait Signaling: Send + Sync + 'static {
     /// Asks the store for what we may have missed, if the transport has one. The default does nothing.
     fn pending(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
+    }
+
+    /// The network under the phone changed: what is open may be dead, so look at once. The default does nothing.
+    fn network_changed(&self) {}
+
+    /// Whether it is closed for good, so that no phone can start with it. The default does not know, and says no.
+    fn is_closed(&self) -> bool {
+        false
     }
 
     /// Sends what is queued (at most 1 s), then lets go of every socket and task. `next` then returns `Closed`.
@@ -76,7 +84,7 @@ pub enum SignalingHealth {
     Offline {
         /// Why, in plain words, without addresses or secrets.
         why: OfflineWhy,
-        /// When the next attempt starts.
+        /// When the next attempt starts; [`Duration::MAX`]: never.
         retry_in: Duration,
     },
 }
@@ -111,6 +119,9 @@ pub enum OfflineWhy {
     /// The connection broke.
     #[error("the connection to the signaling server broke")]
     ConnectionLost,
+    /// It was closed under the phone, which cannot come back.
+    #[error("signaling was closed: start the phone again with new signaling")]
+    Closed,
     /// The server did not answer in time.
     #[error("the signaling server does not answer")]
     Timeout,

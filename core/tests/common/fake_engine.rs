@@ -23,6 +23,7 @@ struct State {
     refuse: bool,
     silent: bool,
     open: usize,
+    network_changes: usize,
 }
 
 impl FakeEngine {
@@ -43,6 +44,10 @@ impl FakeEngine {
     /// Descriptions are made, but no path ever comes up.
     pub(crate) fn no_path(&self) {
         self.state().silent = true;
+    }
+
+    pub(crate) fn network_changes(&self) -> usize {
+        self.state().network_changes
     }
 
     pub(crate) fn open(&self) -> usize {
@@ -116,6 +121,10 @@ impl MediaEngine for FakeEngine {
 
     fn stats(&self, _: ConnId) -> BoxFuture<'_, Option<ConnStats>> {
         Box::pin(std::future::ready(None))
+    }
+
+    fn network_changed(&self) {
+        self.state().network_changes += 1;
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

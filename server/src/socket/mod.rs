@@ -55,8 +55,10 @@ pub(crate) async fn run(shared: Shared, mut websocket: WebSocket, vsn: Vsn, key_
         stall: false,
     };
     let end = tokio::select! {
-        end = socket.serve(&mut websocket, &mut casts) => end,
+        // An order to close counts although the socket always has something to do.
+        biased;
         end = obey_close(&mut orders) => end,
+        end = socket.serve(&mut websocket, &mut casts) => end,
     };
     socket.leave_all();
     if let End::Close(code) = end {
@@ -80,6 +82,11 @@ impl Socket {
                 }
             };
             tokio::select! {
+                // An expired token ends its channel however busy the socket is. Then what the client says, before what
+                // it is told: a flood of casts must not pass for an idle client. Casts that wait too long are lost for it.
+                biased;
+                () = expired => self.handle_expiry(),
+                Ok(Order::Send(message)) = injected.recv() => self.out.push(message),
                 message = websocket.recv() => match message {
                     Some(Ok(Message::Close(_))) | None => return End::Gone,
                     Some(Ok(message)) if length(&message) > MAX_FRAME => return End::Close(TOO_LARGE),
@@ -93,8 +100,6 @@ impl Socket {
                     }
                 },
                 Some(ToSocket::Cast { topic, cast }) = casts.recv() => self.out.extend(wire::cast(self.vsn, &topic, &cast)),
-                Ok(Order::Send(message)) = injected.recv() => self.out.push(message),
-                () = expired => self.handle_expiry(),
                 () = tokio::time::sleep_until(last_heard + idle_limit) => return End::Close(NORMAL),
             }
             if std::mem::take(&mut self.stall) {

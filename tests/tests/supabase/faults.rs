@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::phone::{Phone, message, quick, quick_hub, user};
+use crate::road::Road;
 
 #[tokio::test]
 async fn a_hub_that_is_down_at_the_start_is_found_once_it_is_up() {
@@ -169,6 +170,20 @@ async fn a_lossy_hub_loses_and_signaling_stays_up() {
     }
     assert_eq!(heard, r#"{"kept":1}"#);
     assert!(!driver.went_down);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_change_of_network_a_dead_socket_is_replaced_within_seconds() {
+    let hub = quick_hub().await;
+    let road = Road::to(hub.addr()).await;
+    let mut rider = Phone::public(&road.url(), "rider");
+    rider.until_up().await;
+    road.block_what_is_open();
+    rider.signaling.network_changed();
+    // By the heartbeat alone this takes up to 35 s, longer than the test waits.
+    rider.until_down().await;
+    rider.until_up().await;
     hub.stop().await;
 }
 

@@ -4,4 +4,5 @@
 mod exchange;
 mod faults;
 mod phone;
+mod road;
 mod tokens;

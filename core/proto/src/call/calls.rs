@@ -174,7 +174,7 @@ impl Calls {
     }
 
     /// One call carries sound: the others are held, or end where they cannot be.
-    fn make_way(&mut self, id: CallId, accepted_from: Option<&UserId>) {
+    pub(super) fn make_way(&mut self, id: CallId, accepted_from: Option<&UserId>) {
         self.update_others(id, |facts, cx, phase| match phase {
             Phase::Ringing(_) if accepted_from.is_some() => {
                 facts.end(cx, phase, EndReason::Declined, By::System)

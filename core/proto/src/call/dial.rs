@@ -158,8 +158,13 @@ impl Facts {
         let envelope = cx.envelope(self.id, to_instance(from), won);
         self.outbox.post(cx, Slot::Settled, envelope, MESSAGE_TTL);
         let envelope = cx.envelope(self.id, to_all(&self.peer), body(None, None));
-        dialing.rang.remove(&from.device);
-        self.outbox.post_to_all(cx, Slot::Losers, envelope, ENDING_TTL, dialing.rang);
+        let winner_rang = dialing.rang.remove(&from.device);
+        if winner_rang && dialing.rang.is_empty() {
+            // Nobody else is known to ring. Whose `ringing` was lost says it again within 8 s, and is told then.
+            self.outbox.keep_to_all(cx, Slot::Losers, envelope, ENDING_TTL);
+        } else {
+            self.outbox.post_to_all(cx, Slot::Losers, envelope, ENDING_TTL, dialing.rang);
+        }
         let allow_direct = cx.config.privacy == Privacy::RelayUntilAnswer;
         let mut session = dialing.session;
         session.handle_answered(cx.now(), sdp, fingerprint.0, &candidates, allow_direct);

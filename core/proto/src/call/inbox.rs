@@ -95,6 +95,7 @@ impl Calls {
     /// A message of a call that is here, from a device of its peer.
     fn dispatch(&mut self, envelope: Envelope) {
         let Envelope { id, call, from, to, body, .. } = envelope;
+        let sounded = self.is_to_sound(call);
         self.update(call, |facts, cx, phase| match body {
             Body::Invite(_) => facts.on_invite_again(cx, phase, &from),
             Body::Ringing(ringing) => facts.on_ringing(cx, phase, &from, ringing.shown),
@@ -111,6 +112,14 @@ impl Calls {
             Body::Ack(ack) => facts.on_ack(phase, &from, ack.of),
             Body::Error(error) => facts.on_error(cx, phase, error),
         });
+        if !sounded && self.is_to_sound(call) {
+            // Another call that we dialed before or after may have been answered first.
+            self.make_way(call, None);
+        }
+    }
+
+    fn is_to_sound(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|call| call.phase.talk().is_some() && !call.facts.held)
     }
 
     fn on_receipt(&mut self, id: MessageId, how: StoredHow) {

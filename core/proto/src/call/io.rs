@@ -197,7 +197,8 @@ pub enum Output {
     Media(ConnId, MediaCommand),
     /// What the audio engine should have open now. The latest one counts.
     Audio(AudioPlan),
-    /// Ask the `may_ring` port about an incoming call and answer with [`Input::Admitted`].
+    /// Ask the `may_ring` port about an incoming call and answer with [`Input::Admitted`], whatever comes of it: four
+    /// questions are open at most, and further calls wait for the answers.
     Ask(Incoming),
     /// Tell the app.
     Event(CallEvent),

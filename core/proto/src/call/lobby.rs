@@ -3,6 +3,9 @@
 //! Nobody gets a reply of any kind before: no `ringing`, `busy`, `ack` or `error`, since each tells who is online. What
 //! waits here is bounded, and leaves after its life.
 //!
+//! The port may be a database, so it is asked a little at a time ([`super::questions`]). Whoever cannot be asked about
+//! waits for an answer to another question, or for the next resend.
+//!
 //! | message | waits as | once admitted |
 //! |---|---|---|
 //! | fresh `invite` | an invite | rings, when the backlog is through; or is busy, or loses a glare |
@@ -18,6 +21,7 @@ use super::calls::Calls;
 use super::context::{Context, ENDING_TTL, MESSAGE_TTL, to_device};
 use super::glare::{self, Verdict};
 use super::heard::Heard;
+use super::questions::{Questions, Turn};
 use super::{Admission, Incoming, Output, timers};
 use crate::signal::{
     Body, Cancel, CancelReason, Candidates, Envelope, ErrorCode, Invite, ProtocolError, Sender, Unsupported,
@@ -32,6 +36,7 @@ pub(super) struct Lobby {
     heard: Heard,
     /// When somebody last got an `error`.
     errors: Vec<(UserId, Timestamp)>,
+    questions: Questions,
 }
 
 /// A device that speaks of a call we do not know.
@@ -265,13 +270,19 @@ impl Calls {
         {
             guest.word = Word::Said(admission);
         }
+        self.lobby.questions.answered(self.cx.now(), call, admission);
         self.attend(call);
+        self.attend_where(Guest::asks);
     }
 
     /// The backlog is through: whatever still has life left may ring, in the order it came.
     pub(super) fn attend_all(&mut self) {
-        let mut waiting: Vec<(Timestamp, CallId)> =
-            self.lobby.guests.iter().map(|guest| (guest.since, guest.call)).collect();
+        self.attend_where(|_| true);
+    }
+
+    fn attend_where(&mut self, which: impl Fn(&Guest) -> bool) {
+        let waiting = self.lobby.guests.iter().filter(|guest| which(guest));
+        let mut waiting: Vec<(Timestamp, CallId)> = waiting.map(|guest| (guest.since, guest.call)).collect();
         waiting.sort_unstable();
         waiting.dedup();
         for (_, call) in waiting {
@@ -298,14 +309,7 @@ impl Calls {
         let Some(guest) = self.lobby.guests.iter_mut().find(place) else { return };
         let verified = match guest.word {
             Word::Asked => return,
-            Word::NotAsked => {
-                if guest.asks() {
-                    guest.word = Word::Asked;
-                    let incoming = guest.incoming();
-                    self.cx.out.push_back(Output::Ask(incoming));
-                }
-                return;
-            }
+            Word::NotAsked => return self.ask(call, device),
             Word::Said(Admission::Verified) => true,
             Word::Said(Admission::Unverified) => false,
             Word::Said(Admission::Refused) => {
@@ -321,6 +325,33 @@ impl Calls {
         let (from, debts) = (guest.from.clone(), std::mem::take(&mut guest.debts));
         self.pay(call, &from, debts);
         self.let_in(call, device, verified);
+    }
+
+    /// Asks the port about a guest, if it may be asked now.
+    fn ask(&mut self, call: CallId, device: DeviceId) {
+        let now = self.cx.now();
+        let place = |guest: &Guest| guest.call == call && guest.from.device == device && guest.asks();
+        let Some(index) = self.lobby.guests.iter().position(place) else { return };
+        let user = self.lobby.guests[index].from.user.clone();
+        let glare = glare::judge(self.calls.values(), &user, call) != Verdict::NoGlare;
+        if self.lobby.questions.was_refused(now, &user) && !glare {
+            // Its next resend asks again; until then its place is free for others.
+            let guest = &mut self.lobby.guests[index];
+            guest.invite = None;
+            guest.debts.clear();
+            return;
+        }
+        let turn = self.lobby.questions.turn(call, &user);
+        let guest = &mut self.lobby.guests[index];
+        match turn {
+            Turn::Later => {}
+            Turn::UnderWay => guest.word = Word::Asked,
+            Turn::Now => {
+                guest.word = Word::Asked;
+                self.cx.out.push_back(Output::Ask(guest.incoming()));
+                self.lobby.questions.ask(call, user);
+            }
+        }
     }
 
     fn pay(&mut self, call: CallId, from: &Sender, debts: Vec<Debt>) {

@@ -114,7 +114,11 @@
 //! - After a suspend, ages are unknown until signaling says `Up`, for at most 10 s: an invite is resent every 8 s at most,
 //!   so a live call rings late instead of never.
 //! - The fingerprint of each side is known from `Opened`, so that the commitment also holds in the order `after_accept`.
-//! - `settled` goes out twice: to the winner with its secrets, to everybody else without.
+//! - `settled` goes out twice: to the winner with its secrets, to everybody else without. If the winner is known to have
+//!   rung and nobody else is, the second waits until another device rings or answers: an ordinary call saves six messages,
+//!   and a device whose `ringing` was lost rings on for 8 s at most.
+//! - An `answer` is sent again every 2 s at most: with the gaps of the rest, one call in 400 failed at 30 % loss.
+//! - Two calls may be dialed at once; when both are answered, the one answered last carries sound and the other is held.
 //!
 //! Not here yet: resume after process death, connect while ringing, the timers of the durable mode.
 
@@ -134,6 +138,7 @@ mod io;
 mod lobby;
 mod outbox;
 mod phase;
+mod questions;
 mod ring;
 mod talk;
 mod timers;

@@ -70,6 +70,8 @@ pub(super) struct Ringing {
 #[derive(Debug)]
 pub(super) struct Answering {
     pub(super) talk: Talk,
+    /// The caller has taken our answer: it sent us what only the winner gets.
+    pub(super) heard: bool,
     pub(super) deadline: Timestamp,
 }
 
@@ -204,6 +206,21 @@ impl Phase {
             | Phase::Announced(_)
             | Phase::Ringing(_)
             | Phase::Ended(_) => None,
+        }
+    }
+
+    /// The caller sent what only the winner gets.
+    pub(super) fn note_heard(&mut self) {
+        match self {
+            Phase::Answering(answering) => answering.heard = true,
+            Phase::Preparing(_)
+            | Phase::Dialing(_)
+            | Phase::Announced(_)
+            | Phase::Ringing(_)
+            | Phase::Connecting(_)
+            | Phase::Connected(_)
+            | Phase::Reconnecting(_)
+            | Phase::Ended(_) => {}
         }
     }
 

@@ -81,7 +81,7 @@ impl Facts {
         session.set_quiet(self.is_quiet());
         let side = Side::Callee { commit: commit.0, nonce: None };
         let talk = Talk { session, peer: from, side };
-        Phase::Answering(Answering { talk, deadline: cx.now() + timers::CONNECT })
+        Phase::Answering(Answering { talk, heard: false, deadline: cx.now() + timers::CONNECT })
     }
 
     /// The engine answered: so do we.
@@ -170,7 +170,7 @@ impl Facts {
                     return Phase::Answering(answering);
                 }
                 self.take_settled(&mut answering.talk, settled);
-                let Answering { talk, deadline } = answering;
+                let Answering { talk, deadline, .. } = answering;
                 self.check_promise(cx, Phase::Connecting(Connecting { talk, deadline }))
             }
             mut phase @ (Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_)) => {

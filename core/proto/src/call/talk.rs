@@ -75,6 +75,9 @@ impl Facts {
                 true
             }
             Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                if !to_all {
+                    phase.note_heard();
+                }
                 phase.session_mut().is_some_and(|session| session.handle_candidates(&list))
             }
             Phase::Preparing(_) | Phase::Dialing(_) | Phase::Announced(_) | Phase::Ended(_) => false,
@@ -98,6 +101,7 @@ impl Facts {
         }
         match &mut phase {
             Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                phase.note_heard();
                 if let Some(session) = phase.session_mut() {
                     session.handle_negotiate(&mut cx.env, step);
                 }
@@ -125,6 +129,7 @@ impl Facts {
         }
         match &mut phase {
             Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
+                phase.note_heard();
                 cx.ack(self.id, from, id);
                 if state.revision <= self.peer_media.revision {
                     return phase;

@@ -8,7 +8,7 @@ use super::facts::{Call, Facts};
 use super::phase::Phase;
 use crate::session::Session;
 use crate::signal::{Body, Ringing as RingingBody};
-use crate::{By, EndReason, Timestamp};
+use crate::{By, ConnectFailure, EndReason, Timestamp};
 
 impl Call {
     /// When something is due.
@@ -70,7 +70,7 @@ impl Facts {
             }
             Phase::Announced(announced) => {
                 let reason = if announced.accepted {
-                    EndReason::ConnectFailed(crate::ConnectFailure::Timeout)
+                    EndReason::ConnectFailed(ConnectFailure::Timeout)
                 } else {
                     EndReason::Missed
                 };
@@ -85,7 +85,12 @@ impl Facts {
                 Phase::Ringing(ringing)
             }
             Phase::Answering(answering) => {
-                let reason = EndReason::ConnectFailed(answering.talk.session.explanation());
+                // What the engine found out about the path explains nothing while the caller is not there.
+                let why = match answering.heard {
+                    true => answering.talk.session.explanation(),
+                    false => ConnectFailure::Timeout,
+                };
+                let reason = EndReason::ConnectFailed(why);
                 self.end(cx, Phase::Answering(answering), reason, By::System)
             }
             Phase::Connecting(connecting) => {

@@ -51,6 +51,8 @@ pub enum Input {
     Token(String),
     /// Time passed unseen: the machine slept, or the process was stopped. What is read now may be old.
     Resumed,
+    /// The network under the socket changed: probe the socket, or try again, at once.
+    NetworkChanged,
     /// Nothing but time passed.
     Tick,
 }

@@ -41,8 +41,15 @@ enum Link {
 
 #[derive(Debug, Clone, Copy)]
 enum Heartbeat {
-    Due { at: Timestamp },
-    Sent { reference: u64, at: Timestamp },
+    Due {
+        at: Timestamp,
+    },
+    Sent {
+        reference: u64,
+        at: Timestamp,
+        /// The network changed: a dead socket is likely.
+        probe: bool,
+    },
 }
 
 /// Whether what is read now can be old.
@@ -120,6 +127,7 @@ impl Socket {
             },
             Input::Token(secret) => self.handle_token(secret),
             Input::Resumed => self.handle_resumed(now),
+            Input::NetworkChanged => self.handle_network_change(now),
             Input::Tick => {}
         }
         if heard && was_joining && !self.is_joining() {
@@ -143,11 +151,13 @@ impl Socket {
         match self.link {
             Link::Waiting { until } if until <= now => self.connect(),
             Link::Open { heartbeat: Heartbeat::Due { at }, .. } if at <= now => {
-                self.beat(now);
+                self.beat(now, false);
             }
-            Link::Open { heartbeat: Heartbeat::Sent { at, .. }, .. } if at + self.patience() <= now => {
+            Link::Open { heartbeat: Heartbeat::Sent { at, probe, .. }, .. }
+                if at + self.patience(probe) <= now =>
+            {
                 self.wire.push(Output::Disconnect);
-                self.handle_lost(now, Lost::Silent);
+                self.lose(now, Lost::Silent, probe);
             }
             Link::Idle | Link::Waiting { .. } | Link::Connecting | Link::Open { .. } => {}
         }
@@ -176,6 +186,10 @@ impl Socket {
     }
 
     fn handle_lost(&mut self, now: Timestamp, why: Lost) {
+        self.lose(now, why, false);
+    }
+
+    fn lose(&mut self, now: Timestamp, why: Lost, at_once: bool) {
         match self.link {
             Link::Idle | Link::Waiting { .. } => return,
             Link::Connecting => {}
@@ -187,6 +201,10 @@ impl Socket {
         }
         self.wire.forget_packets();
         self.each_channel(|channel, wire| channel.handle_socket_lost(now, wire));
+        if at_once {
+            self.wire.event(Event::Down { why, retry_in: Duration::ZERO });
+            return self.retry_now(now);
+        }
         let mut retry_in = self.backoff.next(&mut self.wire.dice);
         if why == Lost::Refused(429) {
             retry_in = retry_in.max(self.wire.dice.spread(CROWDED));
@@ -231,7 +249,7 @@ impl Socket {
         {
             *fresh = Freshness::Fresh;
         }
-        if let Heartbeat::Sent { reference, at } = *heartbeat
+        if let Heartbeat::Sent { reference, at, .. } = *heartbeat
             && tag.is(reference)
         {
             *heartbeat = Heartbeat::Due { at: (at + HEARTBEAT).max(now + Duration::from_secs(1)) };
@@ -250,18 +268,39 @@ impl Socket {
 
     fn handle_resumed(&mut self, now: Timestamp) {
         if let Link::Open { .. } = self.link {
-            let until_reply = self.beat(now);
+            let until_reply = self.beat(now, false);
             if let Link::Open { fresh, .. } = &mut self.link {
                 *fresh = Freshness::Unknown { until_reply };
             }
         }
     }
 
-    fn beat(&mut self, now: Timestamp) -> u64 {
+    /// What is open may be dead, and what failed may work now.
+    fn handle_network_change(&mut self, now: Timestamp) {
+        match self.link {
+            Link::Idle => {}
+            Link::Waiting { .. } => self.retry_now(now),
+            Link::Connecting => {
+                self.wire.push(Output::Disconnect);
+                self.connect();
+            }
+            Link::Open { .. } => {
+                self.beat(now, true);
+            }
+        }
+    }
+
+    /// The failures so far say nothing about the network of now. The next due timer connects.
+    fn retry_now(&mut self, now: Timestamp) {
+        self.backoff.reset();
+        self.link = Link::Waiting { until: now };
+    }
+
+    fn beat(&mut self, now: Timestamp, probe: bool) -> u64 {
         let reference = self.wire.next_ref();
         self.wire.send(None, reference, SOCKET_TOPIC, "heartbeat", &json!({}));
         if let Link::Open { heartbeat, .. } = &mut self.link {
-            *heartbeat = Heartbeat::Sent { reference, at: now };
+            *heartbeat = Heartbeat::Sent { reference, at: now, probe };
         }
         reference
     }
@@ -281,7 +320,9 @@ impl Socket {
             Link::Idle | Link::Connecting => (false, Timestamp::NEVER),
             Link::Waiting { until } => (false, until),
             Link::Open { heartbeat: Heartbeat::Due { at }, .. } => (true, at),
-            Link::Open { heartbeat: Heartbeat::Sent { at, .. }, .. } => (true, at + self.patience()),
+            Link::Open { heartbeat: Heartbeat::Sent { at, probe, .. }, .. } => {
+                (true, at + self.patience(probe))
+            }
         };
         let token = TokenView { secret: self.token.as_deref(), generation: self.token_generation };
         let channels = self.channels.values().map(|channel| channel.deadline(open, token));
@@ -289,8 +330,12 @@ impl Socket {
     }
 
     /// How long a heartbeat's reply may take: a join that the server is about to refuse holds up the whole socket.
-    fn patience(&self) -> Duration {
-        if self.is_joining() { JOIN_PATIENCE } else { PATIENCE }
+    fn patience(&self, probe: bool) -> Duration {
+        match (self.is_joining(), probe) {
+            (true, _) => JOIN_PATIENCE,
+            (false, true) => PROBE_PATIENCE,
+            (false, false) => PATIENCE,
+        }
     }
 
     fn is_joining(&self) -> bool {
@@ -333,6 +378,8 @@ const SOCKET_TOPIC: &str = "phoenix";
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// The wait for a heartbeat's reply: ten times the slowest mobile round trip seen.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same after the network changed: a false alarm costs a reconnection of some 200 ms, waiting costs calls.
+const PROBE_PATIENCE: Duration = Duration::from_secs(3);
 /// The wait while a join is out: its own wait, and the ordinary one.
 const JOIN_PATIENCE: Duration = super::channel::JOIN_WAIT.saturating_add(PATIENCE);
 /// A socket that lived this long was fine: the next try starts from the front of the schedule.

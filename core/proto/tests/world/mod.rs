@@ -131,6 +131,18 @@ impl World {
         self.hear(to, envelope.body.kind(), call, age, &envelope.encode());
     }
 
+    /// Loses what is under way from a phone.
+    pub(crate) fn drop_deliveries_from(&mut self, from: &Sender) {
+        let is_from = |text: &str| Envelope::decode(text).is_ok_and(|envelope| envelope.from == *from);
+        self.queue.retain(|_, happening| match happening {
+            Happening::Deliver { text, .. } => !is_from(text),
+            Happening::Media { .. }
+            | Happening::Admit { .. }
+            | Happening::Act(..)
+            | Happening::MediaNetwork { .. } => true,
+        });
+    }
+
     /// Lets time pass.
     pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
@@ -268,6 +280,7 @@ impl World {
                     engine::flow_from(self, phone);
                 }
                 Output::Ask(incoming) => {
+                    self.phones[phone].asked.push(incoming.call);
                     let admission = self.phones[phone].admission(&incoming.from);
                     let boot = self.phones[phone].boot;
                     let after = Duration::from_millis(self.net.port_ms);

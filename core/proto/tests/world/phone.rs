@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringback_proto::call::{
     Admission, AudioPlan, BusyPolicy, CallEvent, CallEventKind, CallState, Calls, CallsConfig, Command,
-    Delivery, Direction, Input, Privacy,
+    Delivery, Direction, Input, LegSend, Privacy,
 };
 use ringback_proto::session::MediaCommand;
 use ringback_proto::signal::{Outgoing, Sender};
@@ -102,6 +102,8 @@ pub(crate) struct Phone {
     pub(crate) ever_lost: BTreeSet<CallId>,
     pub(crate) accepted: BTreeSet<CallId>,
     pub(crate) sent: Vec<Outgoing>,
+    /// What the `may_ring` port was asked about.
+    pub(crate) asked: Vec<CallId>,
     /// What the engine was told.
     pub(crate) told: Vec<(ConnId, MediaCommand)>,
     pub(crate) ended_at: BTreeMap<CallId, Timestamp>,
@@ -135,6 +137,7 @@ impl Phone {
             ever_lost: BTreeSet::new(),
             accepted: BTreeSet::new(),
             sent: Vec::new(),
+            asked: Vec::new(),
             told: Vec::new(),
             ended_at: BTreeMap::new(),
             rang_at: BTreeMap::new(),
@@ -203,6 +206,10 @@ impl Phone {
         });
         if plan.capture && !answered {
             violations.push(format!("{}: the microphone is open without an answered call", self.name()));
+        }
+        let sounding = plan.legs.iter().filter(|leg| leg.play || leg.send == LegSend::Microphone).count();
+        if sounding > 1 {
+            violations.push(format!("{}: {sounding} calls carry sound at once", self.name()));
         }
         self.plan = plan;
     }

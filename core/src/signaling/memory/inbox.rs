@@ -42,6 +42,10 @@ impl Inbox {
         self.link == Link::Up
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.link == Link::Closed
+    }
+
     /// Queues an event; `false` if it was dropped: the phone is away, or 1,024 events wait.
     pub(super) fn push(&mut self, at: Instant, event: SignalingEvent) -> bool {
         if self.link != Link::Up || self.due.len() >= PLACES {

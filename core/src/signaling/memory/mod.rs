@@ -220,6 +220,10 @@ impl Signaling for MemorySignaling {
         })
     }
 
+    fn is_closed(&self) -> bool {
+        self.hub.lock().ports.get(&self.port).is_none_or(|port| port.inbox.is_closed())
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Some(port) = self.hub.lock().ports.get_mut(&self.port) {

@@ -41,7 +41,7 @@ mod tls;
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use self::endpoint::Endpoint;
 use self::events::Events;
@@ -62,6 +62,8 @@ pub struct SupabaseSignaling {
     events: Arc<Events>,
     commands: mpsc::Sender<Outgoing>,
     stop: watch::Sender<bool>,
+    /// The network changed; any number of times is one.
+    network: Arc<Notify>,
     ended: watch::Receiver<bool>,
 }
 
@@ -171,6 +173,7 @@ impl SupabaseBuilder {
         let (commands, commands_rx) = mpsc::channel(OUTBOX);
         let (stop, stop_rx) = watch::channel(false);
         let (ended_tx, ended) = watch::channel(false);
+        let network = Arc::new(Notify::new());
         let pump = Pump::new(PumpConfig {
             url: endpoint.websocket(&self.api_key, self.serializer.vsn()),
             endpoint,
@@ -184,13 +187,14 @@ impl SupabaseBuilder {
             events: events.clone(),
             commands: commands_rx,
             stop: stop_rx,
+            network: network.clone(),
         });
         tokio::spawn(async move {
             pump.run().await;
             // Nobody may be waiting any more.
             let _ = ended_tx.send(true);
         });
-        Ok(SupabaseSignaling { access, events, commands, stop, ended })
+        Ok(SupabaseSignaling { access, events, commands, stop, network, ended })
     }
 }
 
@@ -201,7 +205,8 @@ impl Signaling for SupabaseSignaling {
                 return Err(RefusedWhy::TooLarge);
             }
             match self.access {
-                // A post needs no inbox of ours: an ending gets out although the socket is down.
+                // A post needs no inbox of ours, so what was on its way when the socket went down still leaves. The call
+                // machine hands over nothing new while it is down: endings wait in its tombstones for `Up`.
                 Mode::Private => {}
                 Mode::Public if self.events.is_up() => {}
                 Mode::Public => return Err(RefusedWhy::Unavailable),
@@ -212,6 +217,14 @@ impl Signaling for SupabaseSignaling {
 
     fn next(&self) -> BoxFuture<'_, SignalingEvent> {
         Box::pin(self.events.next())
+    }
+
+    fn network_changed(&self) {
+        self.network.notify_one();
+    }
+
+    fn is_closed(&self) -> bool {
+        *self.stop.borrow()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

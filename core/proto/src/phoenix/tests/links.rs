@@ -146,3 +146,40 @@ fn what_a_new_socket_brings_is_fresh() {
     bench.hear(None, None, "broadcast", json!({"event": "e", "payload": {}}));
     assert!(bench.broadcasts()[0].fresh);
 }
+
+#[test]
+fn a_changed_network_is_probed_at_once_and_a_dead_socket_replaced_without_a_wait() {
+    let mut bench = Bench::joined(Serializer::V2, JoinConfig::default());
+    bench.answers = false;
+    bench.take_sent();
+    bench.input(Input::NetworkChanged);
+    assert_eq!(bench.take_of("heartbeat").len(), 1);
+    bench.pass(seconds(2));
+    assert_eq!(bench.disconnects, 0);
+    bench.pass(seconds(1));
+    assert_eq!((bench.disconnects, bench.connects.len()), (1, 2));
+}
+
+#[test]
+fn a_probe_that_is_answered_leaves_the_socket_alone() {
+    let mut bench = Bench::joined(Serializer::V2, JoinConfig::default());
+    bench.answers = false;
+    bench.take_sent();
+    bench.input(Input::NetworkChanged);
+    let [heartbeat] = bench.take_of("heartbeat").try_into().unwrap();
+    bench.answer_heartbeat(heartbeat[1].as_str().unwrap());
+    bench.pass(seconds(20));
+    assert_eq!((bench.disconnects, bench.connects.len()), (0, 1));
+}
+
+#[test]
+fn a_changed_network_ends_the_wait_for_the_next_try() {
+    let mut bench = Bench::closed(Serializer::V2);
+    bench.input(Input::Open);
+    bench.input(Input::Lost(Lost::Unreachable));
+    bench.input(Input::NetworkChanged);
+    assert_eq!(bench.connects.len(), 2);
+    // A try over the network before is given up for one over the new.
+    bench.input(Input::NetworkChanged);
+    assert_eq!((bench.disconnects, bench.connects.len()), (1, 3));
+}
