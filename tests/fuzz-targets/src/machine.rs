@@ -25,7 +25,7 @@ use crate::world::{Act, Net, Rng, Setup, World, chaos, engine, oracle, plot};
 /// | 7 | the network loses, doubles and reorders |
 ///
 /// The second byte seeds what the world leaves to chance. Then come steps: one byte with what happens (bits 0-4) to
-/// which phone (bits 5, 6), and with most of them one or two bytes more, as [`Plot::step`] reads them.
+/// which phone (bits 5, 6), and with most of them one or two bytes more, as `Plot::step` reads them.
 pub fn machine_inputs(data: &[u8]) {
     let mut reader = Reader(data);
     let Some([traits, seed]) = reader.take() else { return };

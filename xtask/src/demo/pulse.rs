@@ -110,7 +110,15 @@ impl Folder {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).with_context(|| path.display().to_string())?;
         process::remove_on_signal(path.clone());
-        Ok(Folder(path))
+        let folder = Folder(path);
+        fs::write(folder.cookie(), [0; COOKIE_BYTES]).context("the cookie of the sound server")?;
+        Ok(folder)
+    }
+
+    /// The server lets everybody in, but hangs up on a client that has no cookie at all to show, as cpal's on a machine
+    /// where no PulseAudio ever ran.
+    fn cookie(&self) -> PathBuf {
+        self.0.join("cookie")
     }
 
     fn socket(&self) -> PathBuf {
@@ -122,6 +130,7 @@ impl Folder {
         vec![
             ("XDG_RUNTIME_DIR".to_owned(), self.0.display().to_string()),
             ("PULSE_SERVER".to_owned(), format!("unix:{}", self.socket().display())),
+            ("PULSE_COOKIE".to_owned(), self.cookie().display().to_string()),
         ]
     }
 
@@ -202,6 +211,8 @@ const VOICE_LATENCY: &[&str] = &["--latency-msec=200"];
 /// No real-time priority, which a container refuses, and no end while nobody plays.
 const SERVER_OPTIONS: &[&str] =
     &["--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--realtime=no", "--high-priority=no"];
+/// The protocol's length of a cookie.
+const COOKIE_BYTES: usize = 256;
 const GRACE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
