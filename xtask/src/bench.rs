@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -22,14 +23,23 @@ pub(crate) fn run(name: Option<&str>, loss: bool, rest: &[String]) -> Result<boo
             vec![name]
         }
     };
-    setup::ensure(setup::BUILD, false)?;
+    let mut needs = setup::BUILD.to_vec();
+    if chosen.iter().any(|name| name == "setup") {
+        needs.extend(setup::SOUND);
+    }
+    setup::ensure(&needs, false)?;
     let mut good = true;
     for name in chosen {
-        let program = format!("--bin=bench_{name}");
-        let mut arguments = vec!["run", "--release", "--quiet", "--package=ringback-tests", &program, "--"];
-        arguments.extend(rest.iter().map(String::as_str));
+        let program = format!("bench_{name}");
         eprintln!("== {name}");
-        good &= process::run(&mut workspace::cargo(&arguments), far(), process::print)?.success();
+        // The whole workspace's selection of features, as the tests have it: another one would build everything twice.
+        let build = ["build", "--release", "--quiet", "--workspace", "--bin", &program];
+        if !process::run(&mut workspace::cargo(&build), far(), process::print)?.success() {
+            bail!("{program} could not be built");
+        }
+        let mut bench = Command::new(workspace::target().join("release").join(&program));
+        bench.args(rest).current_dir(workspace::root());
+        good &= process::run(&mut bench, far(), process::print)?.success();
     }
     Ok(good)
 }
