@@ -7,6 +7,7 @@ use ringback_proto::signal::Sender;
 use ringback_proto::{CallId, ConnId, MicrophoneFailure, UserId};
 
 use crate::bytes::Reader;
+use crate::world::coverage::KINDS;
 use crate::world::phone::Persona;
 use crate::world::{Act, Net, Rng, Setup, World, chaos, engine, oracle, plot};
 
@@ -311,22 +312,6 @@ fn one(reader: &mut Reader<'_>) -> Option<u8> {
 }
 
 const USERS: [&str; 4] = ["bob", "alice", "carol", "nobody"];
-const KINDS: [&str; 14] = [
-    "invite",
-    "ringing",
-    "answer",
-    "settled",
-    "decline",
-    "busy",
-    "cancel",
-    "candidates",
-    "negotiate",
-    "media",
-    "message",
-    "hangup",
-    "ack",
-    "error",
-];
 const MOST_STEPS: usize = 100;
 /// Longer than every deadline in a row: two rings, a connect, a reconnect, a tombstone.
 const PATIENCE: Duration = Duration::from_secs(900);

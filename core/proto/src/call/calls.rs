@@ -100,16 +100,8 @@ impl Calls {
     /// Every live call, and for 10 s every call that ended.
     pub fn snapshots(&self) -> Vec<CallSnapshot> {
         let now = self.cx.now();
-        let shown = |call: &&Call| match &call.phase {
-            Phase::Ended(ended) => ended.visible && now - ended.since < timers::SHOWN,
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Answering(_)
-            | Phase::Connecting(_)
-            | Phase::Connected(_)
-            | Phase::Reconnecting(_) => true,
+        let shown = |call: &&Call| {
+            call.phase.ended().is_none_or(|ended| ended.visible && now - ended.since < timers::SHOWN)
         };
         self.calls.values().filter(shown).map(|call| call.facts.snapshot(&call.phase)).collect()
     }

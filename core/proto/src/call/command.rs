@@ -139,46 +139,20 @@ impl Facts {
 
     /// The microphone, or silence.
     pub(super) fn on_set_muted(&mut self, cx: &mut Context, phase: Phase, muted: bool) -> Phase {
-        match &phase {
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Answering(_)
-            | Phase::Connecting(_)
-            | Phase::Connected(_)
-            | Phase::Reconnecting(_) => {
-                if self.muted != muted {
-                    self.muted = muted;
-                    self.on_own_media_changed(cx, phase)
-                } else {
-                    phase
-                }
-            }
-            Phase::Ended(_) => phase,
+        if phase.ended().is_some() || self.muted == muted {
+            return phase;
         }
+        self.muted = muted;
+        self.on_own_media_changed(cx, phase)
     }
 
     /// Silence both ways, or sound again.
     pub(super) fn on_set_held(&mut self, cx: &mut Context, phase: Phase, held: bool) -> Phase {
-        match &phase {
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Answering(_)
-            | Phase::Connecting(_)
-            | Phase::Connected(_)
-            | Phase::Reconnecting(_) => {
-                if self.held != held {
-                    self.held = held;
-                    self.on_own_media_changed(cx, phase)
-                } else {
-                    phase
-                }
-            }
-            Phase::Ended(_) => phase,
+        if phase.ended().is_some() || self.held == held {
+            return phase;
         }
+        self.held = held;
+        self.on_own_media_changed(cx, phase)
     }
 
     fn on_own_media_changed(&mut self, cx: &mut Context, mut phase: Phase) -> Phase {

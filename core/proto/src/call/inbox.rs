@@ -109,7 +109,10 @@ impl Calls {
             Body::Media(state) => facts.on_media_state(cx, phase, &from, id, state),
             Body::Message(message) => facts.on_app_message(cx, phase, &from, id, message),
             Body::Hangup(hangup) => facts.on_hangup(cx, phase, &from, id, &hangup.reason),
-            Body::Ack(ack) => facts.on_ack(phase, &from, ack.of),
+            Body::Ack(ack) => {
+                facts.outbox.prove(ack.of, &from);
+                phase
+            }
             Body::Error(error) => facts.on_error(cx, phase, error),
         });
         if !sounded && self.is_to_sound(call) {

@@ -255,10 +255,10 @@ impl Phase {
         }
     }
 
-    /// A tombstone that nobody needs any more.
-    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+    /// The tombstone, once the call has ended.
+    pub(super) fn ended(&self) -> Option<&Ended> {
         match self {
-            Phase::Ended(ended) => ended.expires <= now,
+            Phase::Ended(ended) => Some(ended),
             Phase::Preparing(_)
             | Phase::Dialing(_)
             | Phase::Announced(_)
@@ -266,8 +266,13 @@ impl Phase {
             | Phase::Answering(_)
             | Phase::Connecting(_)
             | Phase::Connected(_)
-            | Phase::Reconnecting(_) => false,
+            | Phase::Reconnecting(_) => None,
         }
+    }
+
+    /// A tombstone that nobody needs any more.
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+        self.ended().is_some_and(|ended| ended.expires <= now)
     }
 
     /// The invite of this call is news: it is announced, or was.

@@ -19,35 +19,16 @@ impl Facts {
         conn: ConnId,
         event: MediaEvent,
     ) -> Phase {
-        match &mut phase {
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Answering(_)
-            | Phase::Connecting(_)
-            | Phase::Connected(_)
-            | Phase::Reconnecting(_) => {
-                if let Some(session) = phase.session_mut() {
-                    session.handle_event(&mut cx.env, conn, event);
-                }
-            }
-            Phase::Announced(_) | Phase::Ringing(_) | Phase::Ended(_) => {}
+        if let Some(session) = phase.session_mut() {
+            session.handle_event(&mut cx.env, conn, event);
         }
         phase
     }
 
     /// The network of this device changed.
     pub(super) fn on_network_change(&mut self, cx: &Context, mut phase: Phase) -> Phase {
-        match &mut phase {
-            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
-                if let Some(session) = phase.session_mut() {
-                    session.handle_network_change(cx.now());
-                }
-            }
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Ended(_) => {}
+        if let Some(talk) = phase.talk_mut() {
+            talk.session.handle_network_change(cx.now());
         }
         phase
     }
@@ -99,18 +80,9 @@ impl Facts {
         if phase.peer() != Some(from) {
             return phase;
         }
-        match &mut phase {
-            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
-                phase.note_heard();
-                if let Some(session) = phase.session_mut() {
-                    session.handle_negotiate(&mut cx.env, step);
-                }
-            }
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Ended(_) => {}
+        phase.note_heard();
+        if let Some(talk) = phase.talk_mut() {
+            talk.session.handle_negotiate(&mut cx.env, step);
         }
         phase
     }
@@ -127,25 +99,14 @@ impl Facts {
         if phase.peer() != Some(from) {
             return phase;
         }
-        match &mut phase {
-            Phase::Answering(_) | Phase::Connecting(_) | Phase::Connected(_) | Phase::Reconnecting(_) => {
-                phase.note_heard();
-                cx.ack(self.id, from, id);
-                if state.revision <= self.peer_media.revision {
-                    return phase;
-                }
-                self.peer_media = state;
-                let MediaState { muted, held, recording, .. } = state;
-                cx.event(self.id, CallEventKind::PeerMedia { muted, held, recording });
-                if let Some(session) = phase.session_mut() {
-                    session.set_quiet(self.is_quiet());
-                }
-            }
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Ended(_) => {}
+        phase.note_heard();
+        let Some(talk) = phase.talk_mut() else { return phase };
+        cx.ack(self.id, from, id);
+        if state.revision > self.peer_media.revision {
+            self.peer_media = state;
+            let MediaState { muted, held, recording, .. } = state;
+            cx.event(self.id, CallEventKind::PeerMedia { muted, held, recording });
+            talk.session.set_quiet(self.is_quiet());
         }
         phase
     }
@@ -213,22 +174,6 @@ impl Facts {
             }
             phase @ (Phase::Preparing(_) | Phase::Announced(_) | Phase::Ringing(_)) => phase,
         }
-    }
-
-    /// One of our messages was received.
-    pub(super) fn on_ack(&mut self, phase: Phase, from: &Sender, of: MessageId) -> Phase {
-        match &phase {
-            Phase::Preparing(_)
-            | Phase::Dialing(_)
-            | Phase::Announced(_)
-            | Phase::Ringing(_)
-            | Phase::Answering(_)
-            | Phase::Connecting(_)
-            | Phase::Connected(_)
-            | Phase::Reconnecting(_)
-            | Phase::Ended(_) => self.outbox.prove(of, from),
-        }
-        phase
     }
 }
 

@@ -21,19 +21,10 @@ impl Calls {
         let mut ended: Vec<(bool, Timestamp, CallId)> = self
             .calls
             .values()
-            .filter_map(|call| match &call.phase {
-                Phase::Ended(ended) if of(&call.facts) => {
-                    Some((!call.facts.outbox.is_quiet(), ended.since, call.facts.id))
-                }
-                Phase::Preparing(_)
-                | Phase::Dialing(_)
-                | Phase::Announced(_)
-                | Phase::Ringing(_)
-                | Phase::Answering(_)
-                | Phase::Connecting(_)
-                | Phase::Connected(_)
-                | Phase::Reconnecting(_)
-                | Phase::Ended(_) => None,
+            .filter(|call| of(&call.facts))
+            .filter_map(|call| {
+                let ended = call.phase.ended()?;
+                Some((!call.facts.outbox.is_quiet(), ended.since, call.facts.id))
             })
             .collect();
         if ended.len() <= most {

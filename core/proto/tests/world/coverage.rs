@@ -24,8 +24,8 @@ pub(crate) const PHASES: [&str; 9] = [
     "Ended",
 ];
 
-/// The columns of the matrix.
-pub(crate) const INPUTS: [&str; 46] = [
+/// The columns of the matrix, besides the messages.
+const INPUTS: [&str; 32] = [
     "Dial",
     "Accept",
     "Decline",
@@ -37,20 +37,6 @@ pub(crate) const INPUTS: [&str; 46] = [
     "Close",
     "Up",
     "Down",
-    "invite",
-    "ringing",
-    "answer",
-    "settled",
-    "decline",
-    "busy",
-    "cancel",
-    "candidates",
-    "negotiate",
-    "media",
-    "message",
-    "hangup",
-    "ack",
-    "error",
     "garbage",
     "Receipt",
     "Refused",
@@ -72,6 +58,24 @@ pub(crate) const INPUTS: [&str; 46] = [
     "NetworkChanged",
     "Resumed",
     "Tick",
+];
+
+/// The columns for messages, by their kind.
+pub(crate) const KINDS: [&str; 14] = [
+    "invite",
+    "ringing",
+    "answer",
+    "settled",
+    "decline",
+    "busy",
+    "cancel",
+    "candidates",
+    "negotiate",
+    "media",
+    "message",
+    "hangup",
+    "ack",
+    "error",
 ];
 
 impl Coverage {
@@ -105,7 +109,8 @@ impl Coverage {
     }
 
     pub(crate) fn missing(&self) -> Vec<(&'static str, &'static str)> {
-        let cells = PHASES.iter().flat_map(|phase| INPUTS.iter().map(move |input| (*phase, *input)));
+        let columns = || INPUTS.iter().chain(&KINDS);
+        let cells = PHASES.iter().flat_map(|phase| columns().map(move |input| (*phase, *input)));
         cells.filter(|cell| !self.0.contains_key(cell)).collect()
     }
 
