@@ -52,15 +52,14 @@ const LIMIT: f64 = 0.005;
 pub(super) struct Margin {
     samples: usize,
     step: usize,
+    /// Ticks since samples came too late; at the beginning, as many as are forgotten.
     calm_ticks: u32,
-    /// Samples came too late at the beginning of the calm ticks.
-    was_late: bool,
 }
 
 impl Margin {
     pub(super) fn new(rate_hz: u32) -> Self {
         let step = rate_hz as usize / 400;
-        Self { samples: step, step, calm_ticks: 0, was_late: false }
+        Self { samples: step, step, calm_ticks: LATENESS_TICKS }
     }
 
     pub(super) fn samples(&self) -> usize {
@@ -69,23 +68,25 @@ impl Margin {
 
     /// Samples came too late.
     pub(super) fn late(&mut self) {
-        if self.was_late && self.calm_ticks < 1_000 {
+        if self.calm_ticks < LATENESS_TICKS {
             self.samples = (self.samples + 2 * self.step).min(16 * self.step);
         }
-        self.was_late = true;
         self.calm_ticks = 0;
     }
 
     /// A tick without trouble.
     pub(super) fn calm(&mut self) {
-        self.calm_ticks += 1;
-        if self.calm_ticks == 6_000 {
-            self.was_late = false;
-            self.calm_ticks = 0;
+        self.calm_ticks = self.calm_ticks.saturating_add(1);
+        if self.calm_ticks.is_multiple_of(CALM_TICKS) {
             self.samples = (self.samples - self.step).max(self.step);
         }
     }
 }
+
+/// 10 s: what came too late before that is forgotten.
+const LATENESS_TICKS: u32 = 1_000;
+/// A minute.
+const CALM_TICKS: u32 = 6_000;
 
 /// How much a device brings or asks for when it does so at all: its period, or several of them if they are short.
 #[derive(Default)]

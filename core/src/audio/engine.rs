@@ -115,19 +115,19 @@ impl Engine {
             && !self.legs.values().any(Leg::is_active)
     }
 
-    /// Whether the next tick may come with the one after it: no end that is open is live.
-    pub(super) fn can_wait(&mut self) -> bool {
+    /// Whether every 10 ms count for an end that is open, or being opened.
+    pub(super) fn has_live_end(&mut self) -> bool {
         let capture = match self.capture.end() {
-            Some(CaptureEnd::Ring(_)) => false,
-            Some(CaptureEnd::Clocked(source)) => !source.is_live(),
-            None => self.capture.is_closed(),
+            Some(CaptureEnd::Ring(_)) => true,
+            Some(CaptureEnd::Clocked(source)) => source.is_live(),
+            None => !self.capture.is_closed(),
         };
         let playback = match self.playback.end() {
-            Some(PlaybackEnd::Ring(_)) => false,
-            Some(PlaybackEnd::Clocked(sink)) => !sink.is_live(),
-            None => self.playback.is_closed(),
+            Some(PlaybackEnd::Ring(_)) => true,
+            Some(PlaybackEnd::Clocked(sink)) => sink.is_live(),
+            None => !self.playback.is_closed(),
         };
-        capture && playback
+        capture || playback
     }
 
     /// Closes everything.

@@ -208,7 +208,7 @@ fn run_thread(shared: &Shared, engine: Box<Engine>) {
     let mut engine = engine;
     let mut deadline = Instant::now();
     loop {
-        let ticks = if engine.can_wait() { 2 } else { 1 };
+        let ticks = if engine.has_live_end() { 1 } else { 2 };
         for tick in (0..ticks).rev() {
             match shared.step(engine, Instant::now() - TICK * tick) {
                 Some(back) => engine = back,

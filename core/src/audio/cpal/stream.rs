@@ -178,7 +178,7 @@ fn with_either_buffer<T>(
     mut build: impl FnMut(StreamConfig) -> Result<T, ::cpal::Error>,
 ) -> Result<T, DeviceError> {
     let fixed = StreamConfig {
-        buffer_size: BufferSize::Fixed((config.sample_rate / 1000 * period_ms).max(1)),
+        buffer_size: BufferSize::Fixed((config.sample_rate * period_ms / 1000).max(1)),
         ..config
     };
     match build(fixed) {
