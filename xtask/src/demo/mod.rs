@@ -192,14 +192,9 @@ const RESULTS: &[&str] = &[
     "figures.json",
 ];
 
-/// Arguments for cargo that build the hub and the phone.
-pub(crate) const BUILD: &[&str] = &[
-    "build",
-    "--package=ringback-server",
-    "--package=ringback-examples",
-    "--bin=ringback-server",
-    "--example=phone",
-];
+/// Arguments for cargo that build the hub and the phone, with the features that the tests build with: the dependencies
+/// are built once for both.
+const BUILD: &[&str] = &["build", "--workspace", "--bin=ringback-server", "--example=phone"];
 
 #[cfg(test)]
 mod tests {
