@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authorizer::{Authorizer, InboxAuthorizer};
+use crate::realtime::{Authorizer, InboxAuthorizer};
 
 /// How a hub is set up. The default listens on a free port of the loopback address with the keys of the local demo.
 #[derive(Clone)]

@@ -27,17 +27,9 @@
 #![forbid(unsafe_code)]
 
 mod auth;
-mod authorizer;
 mod config;
-mod faults;
-mod http;
-mod hub;
-mod rest;
-mod socket;
-mod topics;
-mod wire;
+mod realtime;
 
 pub use auth::{Claims, TokenError};
-pub use authorizer::{Authorizer, InboxAuthorizer};
 pub use config::{DEMO_KEY, DEMO_SECRET, HubConfig};
-pub use hub::{Hub, RunningHub};
+pub use realtime::{Authorizer, Hub, InboxAuthorizer, RunningHub};

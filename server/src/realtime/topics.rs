@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::faults::Faults;
-use crate::wire::Cast;
+use crate::realtime::faults::Faults;
+use crate::realtime::wire::Cast;
 
 /// A topic, without the prefix `realtime:`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth::Claims;
-use crate::http::{Shared, api_key, refusal};
-use crate::hub::HubState;
-use crate::topics::TopicKey;
-use crate::wire::{Cast, Content, is_json};
+use crate::realtime::http::{Shared, api_key, refusal};
+use crate::realtime::hub::HubState;
+use crate::realtime::topics::TopicKey;
+use crate::realtime::wire::{Cast, Content, is_json};
 
 #[derive(Deserialize)]
 pub(crate) struct SingleQuery {

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 use self::channel::Channel;
 use crate::auth::Claims;
-use crate::http::{MAX_FRAME, Shared};
-use crate::hub::Order;
-use crate::topics::ToSocket;
-use crate::wire::{self, Up, UpPayload, Vsn};
+use crate::realtime::http::{MAX_FRAME, Shared};
+use crate::realtime::hub::Order;
+use crate::realtime::topics::ToSocket;
+use crate::realtime::wire::{self, Up, UpPayload, Vsn};
 
 /// A socket's state.
 pub(crate) struct Socket {

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::Socket;
 use crate::auth::{Claims, TokenError};
-use crate::topics::{Subscriber, SubscriberId, TopicKey};
-use crate::wire::{Cast, Up, UpPayload};
+use crate::realtime::topics::{Subscriber, SubscriberId, TopicKey};
+use crate::realtime::wire::{Cast, Up, UpPayload};
 
 /// A channel that a socket has joined.
 #[derive(Debug)]
@@ -119,7 +119,8 @@ impl Socket {
         let (size, cast) = match &up.payload {
             UpPayload::Broadcast(content) => {
                 let size = match content {
-                    crate::wire::Content::Json(body) | crate::wire::Content::Bytes(body) => body.len(),
+                    crate::realtime::wire::Content::Json(body)
+                    | crate::realtime::wire::Content::Bytes(body) => body.len(),
                 };
                 (size, Cast::User { event: up.event.clone(), content: content.clone() })
             }

@@ -14,9 +14,9 @@ use tokio::task::JoinHandle;
 
 use crate::auth::{Keys, TokenError};
 use crate::config::HubConfig;
-use crate::faults::Faults;
-use crate::http;
-use crate::topics::Topics;
+use crate::realtime::faults::Faults;
+use crate::realtime::http;
+use crate::realtime::topics::Topics;
 
 /// A Realtime-compatible hub.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::auth::{Claims, TokenError};
-use crate::hub::HubState;
-use crate::wire::Vsn;
-use crate::{rest, socket};
+use crate::realtime::hub::HubState;
+use crate::realtime::wire::Vsn;
+use crate::realtime::{rest, socket};
 
 /// What the routes share.
 #[derive(Debug, Clone)]
