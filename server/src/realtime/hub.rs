@@ -6,17 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::ws::Message;
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::auth::{Keys, TokenError};
 use crate::config::HubConfig;
 use crate::realtime::faults::Faults;
 use crate::realtime::http;
 use crate::realtime::topics::Topics;
+use crate::serve::{Listener, Serving};
 
 /// A Realtime-compatible hub.
 #[derive(Debug)]
@@ -27,8 +26,7 @@ pub struct Hub;
 pub struct RunningHub {
     state: Arc<HubState>,
     addr: SocketAddr,
-    stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    serving: Serving,
     /// Every socket holds a clone of its sender: it ends when the last socket is gone.
     sockets: mpsc::Receiver<()>,
 }
@@ -55,40 +53,20 @@ impl Hub {
     /// # Errors
     /// The address cannot be listened on.
     pub async fn start(config: HubConfig) -> io::Result<RunningHub> {
-        let listener = TcpListener::bind(config.listen).await?;
-        let addr = listener.local_addr()?;
-        let (orders, _) = broadcast::channel(ORDERS);
-        let state = Arc::new(HubState {
-            keys: Keys::new(config.jwt_secret.clone(), config.api_key.clone()),
-            config,
-            faults: Faults::default(),
-            orders,
-            topics: Mutex::default(),
-            next_socket: AtomicU64::new(1),
-        });
-        let (alive, sockets) = mpsc::channel(1);
-        let (stop, mut stopped) = watch::channel(false);
-        let router = http::router(state.clone(), alive);
-        let listener = listener.tap_io(|stream| {
-            // Small frames one by one: waiting for more would add 40 ms to each.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "no TCP_NODELAY");
-            }
-        });
-        let serving = tokio::spawn(async move {
-            let graceful = axum::serve(listener, router).with_graceful_shutdown(async move {
-                // An error says that the hub was dropped: stop, too.
-                let _ = stopped.wait_for(|&stop| stop).await;
-            });
-            if let Err(error) = graceful.await {
-                tracing::error!(%error, "the hub stopped serving");
-            }
-        });
-        Ok(RunningHub { state, addr, stop, serving, sockets })
+        let listener = Listener::bind(config.listen).await?;
+        Ok(RunningHub::serve(HubState::new(config), listener, Router::new()))
     }
 }
 
 impl RunningHub {
+    /// Serves the hub's routes and `more` on one listener.
+    pub(crate) fn serve(state: Arc<HubState>, listener: Listener, more: Router) -> Self {
+        let (alive, sockets) = mpsc::channel(1);
+        let addr = listener.addr();
+        let serving = listener.serve(http::router(state.clone(), alive).merge(more));
+        Self { state, addr, serving, sockets }
+    }
+
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -129,14 +107,14 @@ impl RunningHub {
 
     /// Closes every socket with 1012 and returns when none is left, after 2 s at most. The port is free then.
     pub async fn stop(mut self) {
-        // Fails if serving ended by itself: then there is nothing to stop.
-        let _ = self.stop.send(true);
+        self.serving.stop();
         self.kick_all(RESTART);
         let gone = async {
             // Ends when the router and the last socket have dropped their senders.
             while self.sockets.recv().await.is_some() {}
         };
-        if tokio::time::timeout(STOP_LIMIT, async { tokio::join!(gone, &mut self.serving) }).await.is_err() {
+        let all = async { tokio::join!(gone, self.serving.stopped()) };
+        if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
             self.serving.abort();
         }
     }
@@ -150,11 +128,22 @@ impl RunningHub {
 impl Drop for RunningHub {
     fn drop(&mut self) {
         self.kick_all(RESTART);
-        self.serving.abort();
     }
 }
 
 impl HubState {
+    pub(crate) fn new(config: HubConfig) -> Arc<Self> {
+        let (orders, _) = broadcast::channel(ORDERS);
+        Arc::new(Self {
+            keys: Keys::new(config.jwt_secret.clone(), config.api_key.clone()),
+            config,
+            faults: Faults::default(),
+            orders,
+            topics: Mutex::default(),
+            next_socket: AtomicU64::new(1),
+        })
+    }
+
     pub(crate) fn topics(&self) -> MutexGuard<'_, Topics> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
