@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::entropy;
+use crate::error::StartError;
+use crate::proto::DeviceId;
 
 /// Small secrets that outlive the process.
 pub trait Store: Send + Sync + 'static {
@@ -57,6 +61,26 @@ pub struct FileStore {
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     values: Mutex<BTreeMap<String, Vec<u8>>>,
+}
+
+/// The device id that a store keeps; the first call makes one.
+///
+/// A phone with this store has the same. It is asked for where the id is needed before the phone is there, as for
+/// signaling that shows it.
+///
+/// # Errors
+/// The store cannot be read or written, or the system gives no random bytes.
+pub fn device_id(store: &dyn Store) -> Result<DeviceId, StartError> {
+    /// Two first starts at once would each make an id.
+    static FIRST: Mutex<()> = Mutex::new(());
+    let _one = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = store.get(DEVICE_KEY)?.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+    if let Some(device) = kept {
+        return Ok(device);
+    }
+    let device = DeviceId::from_random(entropy::random().map_err(|_| StartError::NoEntropy)?);
+    store.put(DEVICE_KEY, device.to_string().as_bytes())?;
+    Ok(device)
 }
 
 impl FileStore {
@@ -109,8 +133,8 @@ impl MemoryStore {
         Self { values: Mutex::new(BTreeMap::new()) }
     }
 
-    fn values(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
-        self.values.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn values(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,6 +198,8 @@ fn owner_only(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Where a phone keeps its device id.
+const DEVICE_KEY: &str = "device";
 /// Keychain and Keystore take far longer names; file systems do not mind this one.
 const MAX_KEY_BYTES: usize = 64;
 
@@ -206,6 +232,15 @@ mod tests {
             assert_eq!(store.put(bad, b"x"), Err(StoreError::Key), "{bad}");
         }
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_device_id_is_made_once() {
+        let store = MemoryStore::new();
+        let device = device_id(&store).unwrap();
+        assert_eq!(device_id(&store), Ok(device));
+        store.put(DEVICE_KEY, b"not an id").unwrap();
+        assert_ne!(device_id(&store), Ok(device));
     }
 
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! How a phone is put together, and adopted if it lives already.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::live::{self, Entry, Found, Live, Place};
@@ -17,7 +17,7 @@ use crate::policy::{Everybody, MayRing};
 use crate::proto::call::{BusyPolicy, Calls, CallsConfig, Privacy};
 use crate::proto::{DeviceId, Instance, Timestamp, UserId};
 use crate::signaling::Signaling;
-use crate::store::{MemoryStore, Store};
+use crate::store::{self, MemoryStore, Store};
 
 /// How a phone is put together. Everything but the signaling and the user has a default that works.
 pub struct PhoneBuilder {
@@ -215,23 +215,13 @@ impl PhoneBuilder {
     }
 
     fn device_id(&self) -> Result<DeviceId, StartError> {
-        /// Two first starts at once would each make an id.
-        static FIRST: Mutex<()> = Mutex::new(());
         if let Some(device) = self.device {
             return Ok(device);
         }
-        let _one = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
-        let store: &dyn Store = match &self.store {
+        store::device_id(match &self.store {
             Some(store) => store.as_ref(),
             None => &PROCESS_STORE,
-        };
-        let kept = store.get(DEVICE_KEY)?.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-        if let Some(device) = kept {
-            return Ok(device);
-        }
-        let device = DeviceId::from_random(entropy::random().map_err(|_| StartError::NoEntropy)?);
-        store.put(DEVICE_KEY, device.to_string().as_bytes())?;
-        Ok(device)
+        })
     }
 
     fn build(self, key: &(UserId, DeviceId)) -> Result<(Arc<Live>, Driver), StartError> {
@@ -317,7 +307,6 @@ fn default_engine(_: Option<Arc<dyn IceServers>>, _: bool) -> Result<Arc<dyn Med
 static PROCESS_STORE: MemoryStore = MemoryStore::new();
 /// A phone closes within 2 s; the rest is for a machine that is busy.
 const CLOSING_LIMIT: Duration = Duration::from_secs(3);
-const DEVICE_KEY: &str = "device";
 /// Long enough to find a phone in a bag, shorter than most voice mails wait.
 const DEFAULT_RING_TIME: Duration = Duration::from_secs(45);
 const MIN_RING_TIME: Duration = Duration::from_secs(15);

@@ -3,6 +3,7 @@
 
 mod exchange;
 mod faults;
+mod lobby;
 mod phone;
 mod road;
 mod tokens;

@@ -28,12 +28,15 @@
 //! ```
 //!
 //! Messages that were read after the machine slept, or that the server replays, have no age: they never ring.
+//!
+//! [`SupabaseBuilder::lobby`] adds who is online, by presence on a topic of its own: see `lobby.rs`.
 
 mod endpoint;
 mod events;
 mod feed;
 mod lanes;
 mod link;
+mod lobby;
 mod pump;
 mod reasons;
 mod rest;
@@ -47,13 +50,15 @@ use self::endpoint::Endpoint;
 use self::events::Events;
 use self::feed::TokenFeed;
 use self::lanes::Lanes;
+pub use self::lobby::Online;
+use self::lobby::{Lobby, LobbyConfig};
 use self::pump::{Pump, PumpConfig, Way};
 use self::rest::Rest;
 use super::{Outgoing, RefusedWhy, Signaling, SignalingEvent, Token};
 use crate::BoxFuture;
 use crate::clock::{BootClock, Clock};
-use crate::proto::UserId;
 use crate::proto::phoenix::{Access, JoinConfig, Serializer, Socket, Topic};
+use crate::proto::{DeviceId, UserId};
 
 /// Signaling over Supabase Realtime. Dropping it ends it at once; [`Signaling::close`] sends what is queued first.
 #[derive(Debug)]
@@ -65,6 +70,7 @@ pub struct SupabaseSignaling {
     /// The network changed; any number of times is one.
     network: Arc<Notify>,
     ended: watch::Receiver<bool>,
+    online: watch::Receiver<Vec<Online>>,
 }
 
 /// How a [`SupabaseSignaling`] is set up.
@@ -76,6 +82,7 @@ pub struct SupabaseBuilder {
     token: Option<Arc<dyn Token>>,
     serializer: Serializer,
     clock: Option<Arc<dyn Clock>>,
+    lobby: Option<LobbyConfig>,
 }
 
 /// Why signaling could not be set up. Nothing was started.
@@ -93,6 +100,9 @@ pub enum BuildError {
     /// The user id is too long for a topic.
     #[error("the user id is too long for a topic")]
     User,
+    /// The lobby's topic is not one, or the app's name has another form.
+    #[error("the lobby is a topic name other than user:.., and the app 1 to 32 bytes of A-Z a-z 0-9 . _ -")]
+    Lobby,
     /// The TLS library refuses its own defaults.
     #[error("TLS is not available")]
     Tls,
@@ -124,11 +134,19 @@ impl SupabaseSignaling {
     ) -> SupabaseBuilder {
         SupabaseBuilder::new(url.into(), api_key.into(), user, Some(token))
     }
+
+    /// Who is in the [lobby](SupabaseBuilder::lobby) now, sorted by user, this phone included once the server shows it.
+    ///
+    /// At most 1,000 entries, one for each device of a user. Empty without a lobby, while the connection is down, and
+    /// while the lobby is refused. Every entry is what a stranger wrote: show it, decide nothing by it.
+    pub fn online(&self) -> watch::Receiver<Vec<Online>> {
+        self.online.clone()
+    }
 }
 
 impl SupabaseBuilder {
     fn new(url: String, api_key: String, user: UserId, token: Option<Arc<dyn Token>>) -> Self {
-        Self { url, api_key, user, token, serializer: Serializer::V2, clock: None }
+        Self { url, api_key, user, token, serializer: Serializer::V2, clock: None, lobby: None }
     }
 
     /// Which serializer to speak. Default 2.0.0; 1.0.0 only for a server that knows nothing else.
@@ -140,6 +158,19 @@ impl SupabaseBuilder {
     /// The clock that notices suspends. Default: tokio's, which does not, but still notices a stopped process.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Shows this phone on a public topic and learns who else is there: [`SupabaseSignaling::online`]. Default: neither.
+    ///
+    /// `topic` is the same for all who are to see each other, such as `lobby`; anybody with the API key can join it.
+    /// `device` is the one given to [`PhoneBuilder::device`](crate::PhoneBuilder::device), `app` names the program.
+    ///
+    /// Calls do not depend on it. But a server answers a join that it refuses after 5 s, and nothing else on the
+    /// connection meanwhile: do not ask for a lobby where public channels are switched off. A refused lobby is asked for
+    /// again after 10 minutes, one that the server closed after 30 s.
+    pub fn lobby(mut self, topic: impl Into<String>, device: DeviceId, app: impl Into<String>) -> Self {
+        self.lobby = Some(LobbyConfig { topic: topic.into(), device, app: app.into() });
         self
     }
 
@@ -155,6 +186,8 @@ impl SupabaseBuilder {
         }
         let tls = tls::client_config()?;
         let inbox = Topic::new(&format!("user:{}", self.user)).map_err(|_| BuildError::User)?;
+        let (online_tx, online) = watch::channel(Vec::new());
+        let lobby = self.lobby.map(|lobby| Lobby::new(lobby, &self.user, &inbox, online_tx)).transpose()?;
         let seed = getrandom::u64().map_err(|_| BuildError::Random)?;
         let (way, join, access) = match &self.token {
             Some(_) => {
@@ -183,6 +216,7 @@ impl SupabaseBuilder {
             machine: Socket::new(self.serializer, seed),
             feed: TokenFeed::new(self.token),
             way,
+            lobby,
             clock: self.clock.unwrap_or_else(|| Arc::new(BootClock::new())),
             events: events.clone(),
             commands: commands_rx,
@@ -194,7 +228,7 @@ impl SupabaseBuilder {
             // Nobody may be waiting any more.
             let _ = ended_tx.send(true);
         });
-        Ok(SupabaseSignaling { access, events, commands, stop, network, ended })
+        Ok(SupabaseSignaling { access, events, commands, stop, network, ended, online })
     }
 }
 

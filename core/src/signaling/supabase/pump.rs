@@ -13,6 +13,7 @@ use super::events::Events;
 use super::feed::{TokenFeed, TokenNews};
 use super::lanes::{Lanes, Route, Waiting};
 use super::link::{Link, LinkEvent};
+use super::lobby::Lobby;
 use super::reasons::{why_lost, why_parted, why_refused, why_unpushed};
 use super::rest::{Post, Posted, Rest};
 use crate::clock::Clock;
@@ -30,6 +31,7 @@ pub(super) struct PumpConfig {
     pub(super) machine: Socket,
     pub(super) feed: TokenFeed,
     pub(super) way: Way,
+    pub(super) lobby: Option<Lobby>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) events: Arc<Events>,
     pub(super) commands: mpsc::Receiver<Outgoing>,
@@ -158,6 +160,16 @@ impl Pump {
     }
 
     fn handle_event(&mut self, event: Event) {
+        let now = self.now();
+        let PumpConfig { lobby, machine, .. } = &mut self.config;
+        let for_lobby = lobby.as_mut().and_then(|lobby| lobby.handle_event(now, &event, machine));
+        self.take_event(event);
+        if let Some(input) = for_lobby {
+            self.handle(input);
+        }
+    }
+
+    fn take_event(&mut self, event: Event) {
         match event {
             Event::Up => tracing::debug!("the websocket is open"),
             Event::Down { why, retry_in } => {
@@ -290,10 +302,15 @@ impl Pump {
 
     fn handle(&mut self, input: Input) {
         let now = self.now();
-        self.config.machine.handle_input(now, input);
-        let Way::Lanes(lanes) = &mut self.config.way else { return };
-        for topic in lanes.idle(now) {
-            self.config.machine.handle_input(now, Input::Leave(topic));
+        let PumpConfig { machine, way, lobby, .. } = &mut self.config;
+        machine.handle_input(now, input);
+        if let Way::Lanes(lanes) = way {
+            for topic in lanes.idle(now) {
+                machine.handle_input(now, Input::Leave(topic));
+            }
+        }
+        if let Some(join) = lobby.as_mut().and_then(|lobby| lobby.due(now, machine)) {
+            machine.handle_input(now, join);
         }
     }
 
