@@ -48,6 +48,7 @@ function rotate(word, by) {
 
 /** The first 32 bits of the fractional part of a root of each prime, as the standard defines its constants. */
 function fractions(/** @type {number} */ count, /** @type {number} */ root) {
+  /** @type {number[]} */
   const primes = [];
   for (let n = 2; primes.length < count; n++) if (primes.every((prime) => n % prime)) primes.push(n);
   return Uint32Array.from(primes, (prime) => exactFraction(prime, root));

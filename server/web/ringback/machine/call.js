@@ -68,8 +68,8 @@ export class Call {
   outbox = new Outbox();
   /** App messages that were applied. @type {string[]} */
   seen = [];
-  /** @type {Phase} */
-  phase;
+  /** Whoever makes a call gives it its first phase. @type {Phase} */
+  phase = /** @type {any} */ (null);
 
   /** @param {string} id @param {"outgoing" | "incoming"} direction @param {string} peer @param {string} order */
   constructor(id, direction, peer, order) {

@@ -64,7 +64,7 @@ import * as timers from "./timers.js";
  * @property {boolean} held
  * @property {boolean} peerMuted
  * @property {boolean} peerHeld
- * @property {number | null} conn the connection that carries sound
+ * @property {number | null} conn the connection that carries sound, or will
  */
 
 export class Calls {
@@ -107,7 +107,7 @@ export class Calls {
     if (!call) return null;
     const { direction, peer, verified, display, context, state, muted, held, phase, peerMedia, session } = call;
     const end = phase.name === "ended" ? phase.end : null;
-    const conn = session?.conn.secured ? session.conn.id : null;
+    const conn = session?.conn.id ?? null;
     const { muted: peerMuted, held: peerHeld } = peerMedia;
     return { call: id, direction, peer, verified, display, context, state, end, muted, held, peerMuted, peerHeld, conn };
   }
@@ -351,7 +351,7 @@ export class Calls {
 
   /** Our unanswered calls to a user. @param {string} user */
   dialedTo(user) {
-    const unanswered = ({ peer, phase }) => peer === user && (phase.name === "preparing" || phase.name === "dialing");
+    const unanswered = (/** @type {Call} */ { peer, phase }) => peer === user && (phase.name === "preparing" || phase.name === "dialing");
     return [...this.calls.values()].filter(unanswered);
   }
 

@@ -31,7 +31,8 @@ export class Ladder {
 
   /**
    * @param {Session} session
-   * @param {Extract<import("./session.js").MediaEvent, {type: "path" | "failed"} | {type: "secured" | "arrived" | "missing" | "back"}>} event
+   * @param {Exclude<import("./session.js").MediaEvent, {type: "opened" | "offerReady" | "answerReady" | "candidate"
+   *   | "gatheringDone" | "peerClosed"}>} event
    */
   handleEvent(session, event) {
     const { conn } = session;

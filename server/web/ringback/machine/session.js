@@ -44,7 +44,8 @@ import { BATCH, MISSING, MISSING_QUIET, PEER_CLOSED_WAIT } from "./timers.js";
  *   | {type: "candidate", candidate: string, mid: string}
  *   | {type: "path", state: "connected" | "disconnected" | "failed", why?: string}
  *   | {type: "failed", why: "description" | "dtls" | "engine"}
- *   | {type: "gatheringDone" | "secured" | "arrived" | "missing" | "back" | "peerClosed"}} MediaEvent
+ *   | {type: "gatheringDone" | "peerClosed"}
+ *   | {type: "secured" | "arrived" | "missing" | "back"}} MediaEvent
  */
 /**
  * What a session wants done.

@@ -63,7 +63,7 @@ export function onHangup(call, cx, { from, id, body }) {
   if (phase.name === "preparing" || phase.name === "ringing") return;
   cx.ack(call.id, from, id);
   if (phase.name === "dialing") return onEarlyHangup(call, cx, body.reason);
-  if (!call.talk || !isSame(phase.name === "ended" ? null : call.other, from)) return;
+  if (!call.talk || !isSame(call.talk.peer, from)) return;
   const code = meaning(body.reason);
   // The other side's clock was first: our engine may know better why nothing connected.
   const explained = code === "connect_failed.timeout" ? call.talk.session.explanation : code;
