@@ -5,27 +5,33 @@
 
 import { failNextRequest } from "./sources.js";
 
+/** Puts `ready` in place at once, so that a test may wait for it as soon as the page has loaded. */
+export function announceHook() {
+  /** @type {() => void} */
+  let online = () => {};
+  const ready = new Promise((resolve) => { online = () => resolve(undefined); });
+  const ringback = { ready };
+  Object.assign(window, { ringback });
+  return { ringback, online };
+}
+
 /**
+ * @param {ReturnType<typeof announceHook>} hook
  * @param {import("../ringback/phone.js").Phone} phone
  * @param {import("./screen.js").Screen} screen
  * @param {{answer: () => Promise<void>}} verbs
  */
-export function installHook(phone, screen, { answer }) {
+export function installHook(hook, phone, screen, { answer }) {
   /** @type {any[]} */
   const events = [];
   /** @type {Set<(event: any) => void>} */
   const waiting = new Set();
   const meter = new Listening(screen);
-  const ready = new Promise((resolve) => waiting.add(function online(event) {
-    if (event.event !== "signaling" || event.state !== "online") return;
-    waiting.delete(online);
-    resolve(undefined);
-  }));
-
   phone.addEventListener("event", (event) => {
     const record = flatten(/** @type {CustomEvent} */ (event).detail);
     if (events.push(record) > MOST_EVENTS) events.shift();
     if (record.event === "state" && record.state === "active") meter.restart(record.call);
+    if (record.event === "signaling" && record.state === "online") hook.online();
     for (const look of [...waiting]) look(record);
   });
 
@@ -46,41 +52,38 @@ export function installHook(phone, screen, { answer }) {
     waiting.add(look);
   });
 
-  Object.assign(window, {
-    ringback: {
-      ready,
-      phone,
-      events,
-      waitFor,
-      state: () => ({
-        user: phone.user,
-        device: phone.device,
-        instance: phone.instance,
-        signaling: phone.signalingState,
-        online: phone.online,
-        view: screen.view,
-        call: screen.call && describe(screen.call),
-        calls: [...phone.handles.values()].map(describe),
-      }),
-      call: async (/** @type {string} */ user) => {
-        const started = waitNew(events, waitFor, "outgoing");
-        const button = document.getElementById("dial-user");
-        /** @type {HTMLInputElement} */ (button).value = user;
-        /** @type {HTMLFormElement} */ (document.getElementById("dial-form")).requestSubmit();
-        return (await started).call;
-      },
-      answer,
-      decline: () => screen.call?.decline(),
-      hangUp: () => screen.call?.hangUp(),
-      setMuted: (/** @type {boolean} */ on) => screen.call?.setMuted(on),
-      setHeld: (/** @type {boolean} */ on) => screen.call?.setHeld(on),
-      sendMessage: (/** @type {string} */ text) => screen.call?.sendMessage(text),
-      stats: async () => (await screen.call?.stats()) ?? null,
-      heard: () => screen.call?.meter?.heard() ?? null,
-      sent: () => phone.media.own?.heard() ?? null,
-      meter: () => meter.snapshot,
-      mediaFailure: failNextRequest,
+  Object.assign(hook.ringback, {
+    phone,
+    events,
+    waitFor,
+    state: () => ({
+      user: phone.user,
+      device: phone.device,
+      instance: phone.instance,
+      signaling: phone.signalingState,
+      online: phone.online,
+      view: screen.view,
+      call: screen.call && describe(screen.call),
+      calls: [...phone.handles.values()].map(describe),
+    }),
+    call: async (/** @type {string} */ user) => {
+      const started = waitNew(events, waitFor, "outgoing");
+      const button = document.getElementById("dial-user");
+      /** @type {HTMLInputElement} */ (button).value = user;
+      /** @type {HTMLFormElement} */ (document.getElementById("dial-form")).requestSubmit();
+      return (await started).call;
     },
+    answer,
+    decline: () => screen.call?.decline(),
+    hangUp: () => screen.call?.hangUp(),
+    setMuted: (/** @type {boolean} */ on) => screen.call?.setMuted(on),
+    setHeld: (/** @type {boolean} */ on) => screen.call?.setHeld(on),
+    sendMessage: (/** @type {string} */ text) => screen.call?.sendMessage(text),
+    stats: async () => (await screen.call?.stats()) ?? null,
+    heard: () => screen.call?.meter?.heard() ?? null,
+    sent: () => phone.media.own?.heard() ?? null,
+    meter: () => meter.snapshot,
+    mediaFailure: failNextRequest,
   });
 }
 

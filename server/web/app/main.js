@@ -6,7 +6,7 @@
 import { explain, Phone } from "../ringback/index.js";
 import { isUser } from "../ringback/ids.js";
 import { loadConfig, phoneOptions } from "./config.js";
-import { installHook } from "./hook.js";
+import { announceHook, installHook } from "./hook.js";
 import { chooseLanguage, currentLanguage, read, switchLanguage, t, write } from "./i18n.js";
 import { Log } from "./log.js";
 import { drawPeople } from "./people.js";
@@ -15,6 +15,7 @@ import { Tones } from "./tones.js";
 
 /** @typedef {import("../ringback/phone.js").Call} Call */
 
+const hook = announceHook();
 const screen = new Screen();
 const log = new Log();
 const asked = new URLSearchParams(location.search);
@@ -90,7 +91,7 @@ async function enter(name) {
   tones = new Tones(() => media.unlock());
   $("me-name").textContent = name;
   $("me").hidden = $("leave").hidden = false;
-  installHook(phone, screen, { answer });
+  installHook(hook, phone, screen, { answer });
   phone.addEventListener("event", (event) => onEvent(/** @type {CustomEvent} */ (event).detail));
   screen.show("home");
   redraw();
@@ -145,7 +146,7 @@ function onEvent(event) {
     case "incoming":
       if (isFree()) begin(call);
       screen.announce(t("evIncoming", { name: call.peer }));
-      navigator.vibrate?.([400, 300, 400]);
+      if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([400, 300, 400]);
       if (asked.get("answer") === "1") void call.accept();
       break;
     case "microphone":
