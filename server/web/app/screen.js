@@ -1,0 +1,137 @@
+// @ts-check
+/**
+ * The screen: which view is shown, what it says, where the focus goes.
+ *
+ * | view | when |
+ * |---|---|
+ * | `welcome` | no name yet |
+ * | `home` | no call |
+ * | `outgoing` | we called, nobody answered yet |
+ * | `incoming` | a call rings here |
+ * | `call` | answered |
+ * | `ended` | the last call is over, until the user goes on |
+ */
+
+import { explain, retry } from "../ringback/index.js";
+import { currentLanguage, decimal, t } from "./i18n.js";
+import { drawAvatar } from "./people.js";
+
+/** @typedef {import("../ringback/phone.js").Call} Call */
+/** @typedef {"loading" | "welcome" | "home" | "outgoing" | "incoming" | "call" | "ended"} View */
+
+/** @param {string} id @returns {HTMLElement} */
+export const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+export class Screen {
+  /** @type {View} */
+  view = "loading";
+  /** @type {Call | null} */
+  call = null;
+  /** When the call on the screen became active, by the page's clock. @type {number | null} */
+  activeSince = null;
+  /** What to say about the call beside its state. */
+  warning = "";
+  asking = false;
+  lasted = "";
+
+  /** Draws what the call on the screen is now. */
+  draw() {
+    const { call } = this;
+    if (!call) return;
+    const { state, end } = call.snapshot;
+    if (end) return this.drawEnded(call, end.code);
+    this.show(state === "initiated" || (state === "ringing" && call.direction === "outgoing") ? "outgoing" : state === "ringing" ? "incoming" : "call");
+    $("peer-name").textContent = call.peer;
+    drawAvatar($("avatar"), call.peer);
+    $("kicker").textContent = t(KICKERS[this.view] ?? "kickerCall");
+    $("call-state").textContent = this.stateText(call);
+    this.drawMedia(call);
+    this.tick();
+  }
+
+  /** The clock and nothing else. */
+  tick() {
+    const since = this.activeSince;
+    $("call-time").textContent = since === null || this.view !== "call" ? "" : duration(performance.now() - since);
+  }
+
+  /** @param {View} view */
+  show(view) {
+    if (this.view === view) return;
+    this.view = view;
+    document.body.dataset.view = view;
+    // The focus goes where the next key press makes sense.
+    const focus = { welcome: "name", home: "echo", outgoing: "cancel", incoming: "answer", call: "hangup", ended: "ended-title", loading: "main" }[view];
+    $(focus).focus({ preventScroll: view === "home" });
+    scrollTo(0, 0);
+  }
+
+  /** Says something to people who do not look. @param {string} text */
+  announce(text) {
+    $("announce").textContent = text;
+  }
+
+  /** @param {Call} call @param {string} code */
+  drawEnded(call, code) {
+    if (this.view !== "ended" && this.activeSince !== null) this.lasted = duration(performance.now() - this.activeSince);
+    $("ended-title").textContent = t("endedTitle", { name: call.peer });
+    $("ended-text").textContent = explain(code, currentLanguage());
+    $("ended-code").textContent = code;
+    $("ended-time").textContent = this.lasted === "" ? "" : t("lasted", { time: this.lasted });
+    drawAvatar($("ended-avatar"), call.peer);
+    $("again").classList.toggle("plain", retry(code) === "never");
+    this.show("ended");
+  }
+
+  /** @param {Call} call */
+  drawMedia(call) {
+    const { muted, held, peerMuted, peerHeld } = call.snapshot;
+    $("mute").setAttribute("aria-pressed", String(muted));
+    $("hold").setAttribute("aria-pressed", String(held));
+    const name = call.peer;
+    const notice = held ? t("heldHere") : peerHeld ? t("peerHeld", { name }) : muted ? t("mutedHere") : peerMuted ? t("peerMuted", { name }) : "";
+    const text = this.warning || (this.view === "call" || muted ? notice : "");
+    // An unchanged alert is not read again.
+    if ($("notice").textContent !== text) $("notice").textContent = text;
+  }
+
+  /** @param {import("../ringback/stats.js").Stats | null} stats */
+  drawStats(stats) {
+    const path = stats?.path ?? null;
+    const relayed = path?.local === "relay" || path?.remote === "relay";
+    $("path").textContent = path ? `${t(relayed ? "relayed" : "direct")} (${path.local} – ${path.remote})` : "–";
+    $("loss").textContent = stats ? `${decimal(100 * stats.loss, 1)}\u00a0%` : "–";
+    $("rtt").textContent = stats?.rtt_ms == null ? "–" : `${decimal(stats.rtt_ms, stats.rtt_ms < 10 ? 1 : 0)}\u00a0ms`;
+  }
+
+  /** @param {"level-in" | "level-out"} id @param {number} level in dB below full scale */
+  drawLevel(id, level) {
+    const shown = Math.max(-60, Math.min(0, level));
+    const meter = $(id);
+    /** @type {HTMLElement} */ (meter.firstElementChild).style.transform = `translateX(${(shown / 60) * 100}%)`;
+    meter.setAttribute("aria-valuenow", String(Math.round(shown)));
+  }
+
+  /** @param {Call} call */
+  stateText(call) {
+    switch (call.state) {
+      case "initiated": return t(this.asking ? "stateMicrophone" : "stateInitiated");
+      case "ringing": return t(call.direction === "incoming" ? "stateRingingIn" : "stateRingingOut");
+      case "connecting": return t("stateConnecting");
+      case "active": return t("stateActive");
+      case "reconnecting": return t("stateReconnecting");
+      default: return "";
+    }
+  }
+}
+
+/** Minutes and seconds, hours if there are any. @param {number} ms */
+export function duration(ms) {
+  const seconds = Math.floor(ms / 1000);
+  const pad = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(seconds % 60)}` : `${minutes}:${pad(seconds % 60)}`;
+}
+
+/** @type {Record<string, string>} */
+const KICKERS = { incoming: "kickerIncoming", outgoing: "kickerOutgoing", call: "kickerCall" };
