@@ -30,6 +30,9 @@ pub(crate) enum Need {
     PulseClients,
     AlsaPulse,
     Coturn,
+    Node,
+    Npm,
+    PythonVenv,
 }
 
 impl Need {
@@ -47,6 +50,9 @@ impl Need {
             }
             Need::AlsaPulse => ("libasound2-plugins", "shows PulseAudio's devices to ALSA programs"),
             Need::Coturn => ("coturn", "a TURN server to relay through"),
+            Need::Node => ("nodejs", "runs test programs in JavaScript"),
+            Need::Npm => ("npm", "fetches their packages"),
+            Need::PythonVenv => ("python3-venv", "runs test programs in Python, with packages of their own"),
         }
     }
 
@@ -61,6 +67,9 @@ impl Need {
             Need::PulseClients => has("parec") && has("pacat") && has("pactl"),
             Need::AlsaPulse => alsa_module_present("libasound_module_pcm_pulse.so"),
             Need::Coturn => has("turnserver"),
+            Need::Node => has("node"),
+            Need::Npm => has("npm"),
+            Need::PythonVenv => python_has("ensurepip"),
         }
     }
 }
@@ -73,6 +82,12 @@ pub(crate) const SOUND: &[Need] = &[Need::PulseServer, Need::PulseClients, Need:
 
 /// What calls through a relay need on top.
 pub(crate) const RELAY: &[Need] = &[Need::Coturn];
+
+/// What test programs in JavaScript need on top.
+pub(crate) const NODE: &[Need] = &[Need::Node, Need::Npm];
+
+/// What test programs in Python need on top.
+pub(crate) const PYTHON: &[Need] = &[Need::PythonVenv];
 
 /// Whether all of `needs` are there.
 pub(crate) fn present(needs: &[Need]) -> bool {
@@ -174,6 +189,12 @@ fn has(program: &str) -> bool {
 
 fn pkg_config_knows(library: &str) -> bool {
     Command::new("pkg-config").args(["--exists", library]).status().is_ok_and(|status| status.success())
+}
+
+fn python_has(module: &str) -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", &format!("import {module}")]).stdin(Stdio::null()).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
 }
 
 /// ALSA's plug-ins lie in a folder named after the machine's architecture.
