@@ -8,7 +8,7 @@ use clap::Parser;
 
 /// A phone for the terminal: it places and answers calls over a Supabase-Realtime-compatible server.
 ///
-/// While it runs it reads commands, one a line: answer, decline, hangup, mute, unmute, hold, resume, call USER, quit.
+/// While it runs it reads commands, one a line: answer, decline, hangup, mute, unmute, hold, resume, stats, call USER, quit.
 #[derive(Debug, Parser)]
 #[command(name = "phone", version)]
 pub(crate) struct Args {

@@ -170,14 +170,22 @@ impl Terminal {
             "hold" => call.set_held(true).await,
             "resume" => call.set_held(false).await,
             "hangup" => return self.hang_up().await,
+            "stats" => return self.show_stats(&call).await,
             _ => {
                 return self
                     .report
-                    .hint("Commands: answer, decline, hangup, mute, unmute, hold, resume, call USER, quit.");
+                    .hint("Commands: answer, decline, hangup, mute, unmute, hold, resume, stats, call USER, quit.");
             }
         };
         if let Err(error) = done {
             self.problem(&error);
+        }
+    }
+
+    async fn show_stats(&self, call: &Call) {
+        match call.stats().await {
+            Some(stats) => self.report.stats(&stats),
+            None => self.report.hint("There is no connection yet."),
         }
     }
 

@@ -131,7 +131,7 @@ impl Report {
                    "concealed_ms": concealed_ms, "sent_bps": network.sent_bps, "received_bps": network.received_bps,
                    "packets_received": network.packets_received, "packets_dropped": network.packets_dropped,
                    "speaker_missed_samples": stats.sound.underruns,
-                   "microphone_gaps": stats.sound.capture_gaps}),
+                   "microphone_gaps": stats.sound.capture_gaps, "at_ms": now_ms()}),
         );
     }
 }

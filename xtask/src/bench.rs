@@ -8,10 +8,20 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{process, setup, workspace};
+use crate::{browser, process, setup, workspace};
+
+/// Who is measured beside us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Peer {
+    /// A real Chromium, driven from `tests/interop/browser`.
+    Chromium,
+}
 
 /// Runs the benchmark `name`, or all. Returns whether all ended well.
-pub(crate) fn run(name: Option<&str>, loss: bool, rest: &[String]) -> Result<bool> {
+pub(crate) fn run(name: Option<&str>, loss: bool, peer: Option<Peer>, rest: &[String]) -> Result<bool> {
+    if peer == Some(Peer::Chromium) {
+        return browser::bench(name.unwrap_or("setup"), rest);
+    }
     let known = names()?;
     let chosen = match name {
         None => known,

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
 mod bench;
+mod browser;
 mod check;
 mod demo;
 mod demo_suite;
@@ -55,6 +56,9 @@ enum Action {
         /// `setup` over simulated paths that lose packets.
         #[arg(long)]
         loss: bool,
+        /// Who is measured beside us; without it the stock engine, where there is one.
+        #[arg(long, value_enum)]
+        peer: Option<bench::Peer>,
         /// What follows `--` goes to the benchmark.
         #[arg(last = true)]
         rest: Vec<String>,
@@ -91,7 +95,7 @@ fn run(command: Action) -> Result<bool> {
             Ok(true)
         }
         Action::Test { suites, list: false, yes } => test::run(&suites, yes),
-        Action::Bench { name, loss, rest } => bench::run(name.as_deref(), loss, &rest),
+        Action::Bench { name, loss, peer, rest } => bench::run(name.as_deref(), loss, peer, &rest),
         Action::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Action::Check => {
             setup::ensure(setup::BUILD, false)?;

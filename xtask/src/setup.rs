@@ -32,6 +32,7 @@ pub(crate) enum Need {
     Coturn,
     Node,
     Npm,
+    Chromium,
     PythonVenv,
 }
 
@@ -52,6 +53,7 @@ impl Need {
             Need::Coturn => ("coturn", "a TURN server to relay through"),
             Need::Node => ("nodejs", "runs test programs in JavaScript"),
             Need::Npm => ("npm", "fetches their packages"),
+            Need::Chromium => ("chromium", "a real browser on the served page"),
             Need::PythonVenv => ("python3-venv", "runs test programs in Python, with packages of their own"),
         }
     }
@@ -69,6 +71,7 @@ impl Need {
             Need::Coturn => has("turnserver"),
             Need::Node => has("node"),
             Need::Npm => has("npm"),
+            Need::Chromium => has("chromium"),
             Need::PythonVenv => python_has("ensurepip"),
         }
     }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    check, demo_suite, mutants,
+    browser, check, demo_suite, mutants,
     setup::{self, Need},
     tally::Tally,
 };
@@ -134,6 +134,13 @@ pub(crate) const SUITES: &[Suite] = &[
         ])],
     },
     Suite {
+        name: "browser",
+        budget: minutes(6),
+        covers: "Chromium on the served page against native phones, the echo bot and itself; screens and accessibility",
+        needs: browser::NEEDS,
+        steps: &[Step::Build(browser::BUILD), Step::Own(browser::suite)],
+    },
+    Suite {
         name: "mutants",
         budget: minutes(12),
         covers: "one deliberate fault for each of the rules R1-R15, which its test must catch",
@@ -164,6 +171,6 @@ mod tests {
         let names: BTreeSet<_> = SUITES.iter().map(|suite| suite.name).collect();
         assert_eq!(names.len(), SUITES.len());
         let total: Duration = SUITES.iter().map(|suite| suite.budget).sum();
-        assert!(total <= minutes(85), "{total:?}");
+        assert!(total <= minutes(91), "{total:?}");
     }
 }

@@ -1,0 +1,41 @@
+// Named checks, run one after the other: they share two cores, and what they measure is sound in real time.
+
+const registered = [];
+
+/** Registers a check. It passes unless it throws; `stage` is what it needs. */
+export function check(name, body, { limitMs = 40_000 } = {}) {
+  if (registered.some((other) => other.name === name)) throw new Error(`two checks are named ${name}`);
+  registered.push({ name, body, limitMs });
+}
+
+/** Runs every check whose name contains `only`, and prints a line for each. True if none failed. */
+export async function run(stage, only = "") {
+  let good = true;
+  for (const { name, body, limitMs } of registered.filter((one) => one.name.includes(only))) {
+    const began = performance.now();
+    try {
+      await stage.play(body, limitMs);
+      console.log(`ok ${name}`);
+    } catch (error) {
+      good = false;
+      const why = String(error?.message ?? error).replace(/\s+/g, " ").slice(0, 600);
+      console.log(`not ok ${name}: ${why}`);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    if (seconds > SLOW_S) console.log(`    that took ${seconds.toFixed(1)} s`);
+  }
+  return good;
+}
+
+/** Fails unless both are the same as JSON. */
+export function same(actual, expected, what) {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${what} is ${a}, not ${b}`);
+}
+
+/** Fails with `why` unless `fact` holds. */
+export function truth(fact, why) {
+  if (!fact) throw new Error(why);
+}
+
+const SLOW_S = 10;
