@@ -33,6 +33,7 @@ pub(crate) enum Need {
     Node,
     Npm,
     PythonVenv,
+    OpenSsl,
 }
 
 impl Need {
@@ -52,6 +53,10 @@ impl Need {
             Need::Coturn => ("coturn", "a TURN server to relay through"),
             Need::Node => ("nodejs", "runs test programs in JavaScript"),
             Need::Npm => ("npm", "fetches their packages"),
+            Need::OpenSsl => (
+                "libssl-dev",
+                "OpenSSL, which the crate supabase-realtime-rs links to (the product does not)",
+            ),
             Need::PythonVenv => ("python3-venv", "runs test programs in Python, with packages of their own"),
         }
     }
@@ -70,6 +75,7 @@ impl Need {
             Need::Node => has("node"),
             Need::Npm => has("npm"),
             Need::PythonVenv => python_has("ensurepip"),
+            Need::OpenSsl => pkg_config_knows("openssl"),
         }
     }
 }
@@ -83,11 +89,8 @@ pub(crate) const SOUND: &[Need] = &[Need::PulseServer, Need::PulseClients, Need:
 /// What calls through a relay need on top.
 pub(crate) const RELAY: &[Need] = &[Need::Coturn];
 
-/// What test programs in JavaScript need on top.
-pub(crate) const NODE: &[Need] = &[Need::Node, Need::Npm];
-
-/// What test programs in Python need on top.
-pub(crate) const PYTHON: &[Need] = &[Need::PythonVenv];
+/// What the third parties that meet the hub need on top.
+pub(crate) const HUB: &[Need] = &[Need::Node, Need::Npm, Need::PythonVenv, Need::OpenSsl];
 
 /// Whether all of `needs` are there.
 pub(crate) fn present(needs: &[Need]) -> bool {
