@@ -54,8 +54,8 @@ impl TokenError {
     /// The code that stands before the colon in a refused join.
     pub(crate) fn join_code(&self) -> &'static str {
         match self {
-            TokenError::Expired(_) => "InvalidJWTToken",
-            TokenError::Malformed | TokenError::Fields => "MalformedJWT",
+            TokenError::Expired(_) | TokenError::Fields => "InvalidJWTToken",
+            TokenError::Malformed => "MalformedJWT",
             TokenError::Signature => "JwtSignatureError",
         }
     }

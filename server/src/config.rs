@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::realtime::{Authorizer, InboxAuthorizer};
+use crate::realtime::{Authorizer, InboxAuthorizer, Limits};
 
 /// How a hub is set up. The default listens on a free port of the loopback address with the keys of the local demo.
 #[derive(Clone)]
@@ -28,6 +28,15 @@ pub struct HubConfig {
     pub connect_refusal_delay: Duration,
     /// After how long a silent client is disconnected. Default 60 s.
     pub idle_limit: Duration,
+    /// How often a token is looked at again, and when it expires. Default 5 min, the real server's.
+    pub token_recheck: Duration,
+    /// How long after the first join messages of the database are lost. Default none, as on a project in use; the real
+    /// server was ready 544 ms after the first join.
+    pub replication_warm_up: Duration,
+    /// How long a join that asked for `replication_ready` waits before it is ended. Default 1 min, the real server's.
+    pub replication_ready_limit: Duration,
+    /// What sockets, joins and messages are limited to. Default: only what concerns one socket.
+    pub limits: Limits,
 }
 
 impl Default for HubConfig {
@@ -42,6 +51,10 @@ impl Default for HubConfig {
             join_refusal_stall: Duration::from_secs(5),
             connect_refusal_delay: Duration::from_secs(2),
             idle_limit: Duration::from_secs(60),
+            token_recheck: Duration::from_secs(300),
+            replication_warm_up: Duration::ZERO,
+            replication_ready_limit: Duration::from_secs(60),
+            limits: Limits::default(),
         }
     }
 }

@@ -13,7 +13,9 @@
 //!
 //! It imitates what the real server was measured to do, traps included: a refused join stalls its socket for 5 s,
 //! writes that are forbidden get no reply, `phx_leave` with a stale `join_ref` is ignored, an expired token ends the
-//! channel. Faults are switched on by the methods of [`RunningHub`].
+//! channel, a rate that is too high ends the receivers' channels. Worse things are switched on by [`FaultSwitches`] and
+//! [`FaultAct`]: lost, late and withheld deliveries, refused connections and joins, a database that is down, lost
+//! replication, restarts. `server/README.md` lists every behaviour with the test that holds it.
 //!
 //! | route | what |
 //! |---|---|
@@ -21,15 +23,22 @@
 //! | `POST /realtime/v1/api/broadcast` | broadcasts in a batch |
 //! | `POST /realtime/v1/api/broadcast/{topic}/events/{event}?private=true` | one broadcast |
 //! | `POST /local/token {"user"}` | a signed token for whoever asks: with `demo` only |
+//! | `GET` and `POST /local/faults` | the switches for faults: with `demo` only |
+//! | `POST /local/send {"topic", "event", "payload", "private"}` | `realtime.send` of the database: with `demo` only |
 //! | `GET /health` | `{"status":"ok"}` |
 //!
-//! What it does not do: replay (refused), database changes, rate limits of tenants.
+//! What it does not do: database changes. A join may ask for them and is answered as on the real server, and no change
+//! ever comes. Stored messages are in memory and gone with the process. One hub is one project.
 #![forbid(unsafe_code)]
 
 mod auth;
 mod config;
 mod realtime;
+mod serve;
 
 pub use auth::{Claims, TokenError};
 pub use config::{DEMO_KEY, DEMO_SECRET, HubConfig};
-pub use realtime::{Authorizer, Hub, InboxAuthorizer, RunningHub};
+pub use realtime::{
+    Authorizer, ConnectRefusal, FaultAct, FaultSwitches, Hub, HubSnapshot, InboxAuthorizer, JoinRefusal,
+    Limits, PresenceSnapshot, RunningHub, TopicSnapshot,
+};

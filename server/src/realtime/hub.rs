@@ -3,20 +3,26 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::ws::Message;
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc, watch};
-use tokio::task::JoinHandle;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 
 use crate::auth::{Keys, TokenError};
 use crate::config::HubConfig;
-use crate::realtime::faults::Faults;
+use crate::realtime::faults::{FaultSwitches, Faults};
 use crate::realtime::http;
-use crate::realtime::topics::Topics;
+use crate::realtime::limits::Meters;
+use crate::realtime::messages::{Messages, Row};
+use crate::realtime::snapshot::{Counters, HubSnapshot};
+use crate::realtime::topics::{TopicKey, Topics};
+use crate::realtime::wire::Cast;
+use crate::serve::{Listener, Serving};
 
 /// A Realtime-compatible hub.
 #[derive(Debug)]
@@ -27,8 +33,7 @@ pub struct Hub;
 pub struct RunningHub {
     state: Arc<HubState>,
     addr: SocketAddr,
-    stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    serving: Serving,
     /// Every socket holds a clone of its sender: it ends when the last socket is gone.
     sockets: mpsc::Receiver<()>,
 }
@@ -37,15 +42,41 @@ pub struct RunningHub {
 #[derive(Debug, Clone)]
 pub(crate) enum Order {
     Close(u16),
+    /// Say that the server asked for it, then close.
+    Disconnect,
     Send(Message),
+    /// End channels as if they had crashed: those of this topic as it is on the wire, or all.
+    Crash(Option<String>),
+}
+
+/// A fault that happens once. As JSON, in `act` of `POST /local/faults`: `{"kick": 1001}`, `"restart"`, `"disconnect"`,
+/// `{"crash": "realtime:lobby"}`, `{"crash": null}`, `{"inject": "a text frame"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultAct {
+    /// Closes every socket with this code, at once and unannounced.
+    Kick(u16),
+    /// Closes every socket with 1012 and forgets what was counted against limits. What the database stored stays.
+    Restart,
+    /// What an administrator does: `Server requested disconnect` on every channel, then 1012.
+    Disconnect,
+    /// Ends the channels of a topic (with its prefix `realtime:`), or all, with `phx_error`.
+    Crash(Option<String>),
+    /// Sends a text to every socket as it is, however malformed.
+    Inject(String),
 }
 
 pub(crate) struct HubState {
     pub(crate) config: HubConfig,
     pub(crate) keys: Keys,
     pub(crate) faults: Faults,
+    pub(crate) meters: Meters,
+    pub(crate) counters: Counters,
+    pub(crate) topics: Topics,
     pub(crate) orders: broadcast::Sender<Order>,
-    topics: Mutex<Topics>,
+    messages: Mutex<Messages>,
+    /// When the first join woke the replication connection.
+    first_join: OnceLock<Instant>,
     next_socket: AtomicU64,
 }
 
@@ -55,40 +86,20 @@ impl Hub {
     /// # Errors
     /// The address cannot be listened on.
     pub async fn start(config: HubConfig) -> io::Result<RunningHub> {
-        let listener = TcpListener::bind(config.listen).await?;
-        let addr = listener.local_addr()?;
-        let (orders, _) = broadcast::channel(ORDERS);
-        let state = Arc::new(HubState {
-            keys: Keys::new(config.jwt_secret.clone(), config.api_key.clone()),
-            config,
-            faults: Faults::default(),
-            orders,
-            topics: Mutex::default(),
-            next_socket: AtomicU64::new(1),
-        });
-        let (alive, sockets) = mpsc::channel(1);
-        let (stop, mut stopped) = watch::channel(false);
-        let router = http::router(state.clone(), alive);
-        let listener = listener.tap_io(|stream| {
-            // Small frames one by one: waiting for more would add 40 ms to each.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "no TCP_NODELAY");
-            }
-        });
-        let serving = tokio::spawn(async move {
-            let graceful = axum::serve(listener, router).with_graceful_shutdown(async move {
-                // An error says that the hub was dropped: stop, too.
-                let _ = stopped.wait_for(|&stop| stop).await;
-            });
-            if let Err(error) = graceful.await {
-                tracing::error!(%error, "the hub stopped serving");
-            }
-        });
-        Ok(RunningHub { state, addr, stop, serving, sockets })
+        let listener = Listener::bind(config.listen).await?;
+        Ok(RunningHub::serve(HubState::new(config), listener, Router::new()))
     }
 }
 
 impl RunningHub {
+    /// Serves the hub's routes and `more` on one listener.
+    pub(crate) fn serve(state: Arc<HubState>, listener: Listener, more: Router) -> Self {
+        let (alive, sockets) = mpsc::channel(1);
+        let addr = listener.addr();
+        let serving = listener.serve(http::router(state.clone(), alive).merge(more));
+        Self { state, addr, serving, sockets }
+    }
+
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -107,60 +118,190 @@ impl RunningHub {
         self.state.keys.mint(user, life)
     }
 
+    /// The switches for faults as they are now.
+    pub fn faults(&self) -> FaultSwitches {
+        self.state.faults.switches()
+    }
+
+    /// Sets the switches for faults, all at once. [`FaultSwitches::default`] puts everything right again.
+    pub fn set_faults(&self, switches: FaultSwitches) {
+        self.state.faults.change(|now| *now = switches);
+    }
+
     /// Loses this share of all deliveries from now on, 0 to 100.
     pub fn set_drop_percent(&self, percent: u8) {
-        self.state.faults.set_drop_percent(percent);
+        self.state.faults.change(|now| now.drop_percent = percent);
+    }
+
+    /// Makes a fault happen once.
+    pub fn act(&self, act: FaultAct) {
+        self.state.act(act);
     }
 
     /// Closes every socket with this code, at once and unannounced: 1012 is what a deploy does.
     pub fn kick_all(&self, code: u16) {
-        self.order(Order::Close(code));
+        self.act(FaultAct::Kick(code));
     }
 
     /// Sends a text to every socket as it is, however malformed.
     pub fn inject_text(&self, text: impl Into<String>) {
-        self.order(Order::Send(Message::Text(text.into().into())));
+        self.act(FaultAct::Inject(text.into()));
     }
 
     /// Sends bytes to every socket as they are, however malformed.
     pub fn inject_binary(&self, bytes: impl Into<Vec<u8>>) {
-        self.order(Order::Send(Message::Binary(bytes.into().into())));
+        self.state.order(Order::Send(Message::Binary(bytes.into().into())));
+    }
+
+    /// Sends as the SQL function `realtime.send` does: stores the message and delivers it with its id, which is also put
+    /// into the payload unless that has one. Returns the id; `None`: the payload is no object, which SQL tells by a
+    /// warning only.
+    ///
+    /// Delivery may fail without a word, as on the real server: a topic (with `realtime:`) or event over 255 bytes, a
+    /// payload over the limit, the rate limit, replication that is lost or not up yet. The message is stored all the same.
+    pub fn send_from_database(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: &Value,
+        private: bool,
+    ) -> Option<String> {
+        self.state.send_from_database(topic, event, payload, private)
+    }
+
+    /// Sends as the SQL function `realtime.send_binary` does. Returns the message's id.
+    pub fn send_binary_from_database(
+        &self,
+        topic: &str,
+        event: &str,
+        bytes: impl Into<Vec<u8>>,
+        private: bool,
+    ) -> String {
+        let mut messages = self.state.messages();
+        let row = messages.send_binary(topic, event, bytes.into(), private);
+        self.state.replicate(&row);
+        row.id
+    }
+
+    /// What the hub is doing. It looks at one topic after the other: cheap, but not for every message.
+    pub fn snapshot(&self) -> HubSnapshot {
+        self.state.snapshot()
     }
 
     /// Closes every socket with 1012 and returns when none is left, after 2 s at most. The port is free then.
     pub async fn stop(mut self) {
-        // Fails if serving ended by itself: then there is nothing to stop.
-        let _ = self.stop.send(true);
+        self.serving.stop();
         self.kick_all(RESTART);
         let gone = async {
             // Ends when the router and the last socket have dropped their senders.
             while self.sockets.recv().await.is_some() {}
         };
-        if tokio::time::timeout(STOP_LIMIT, async { tokio::join!(gone, &mut self.serving) }).await.is_err() {
+        let all = async { tokio::join!(gone, self.serving.stopped()) };
+        if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
             self.serving.abort();
         }
-    }
-
-    fn order(&self, order: Order) {
-        // Fails if no socket is there: then nobody needs the order.
-        let _ = self.state.orders.send(order);
     }
 }
 
 impl Drop for RunningHub {
     fn drop(&mut self) {
         self.kick_all(RESTART);
-        self.serving.abort();
     }
 }
 
 impl HubState {
-    pub(crate) fn topics(&self) -> MutexGuard<'_, Topics> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(config: HubConfig) -> Arc<Self> {
+        let (orders, _) = broadcast::channel(ORDERS);
+        Arc::new(Self {
+            keys: Keys::new(config.jwt_secret.clone(), config.api_key.clone()),
+            meters: Meters::new(&config.limits),
+            config,
+            faults: Faults::default(),
+            counters: Counters::default(),
+            topics: Topics::default(),
+            orders,
+            messages: Mutex::default(),
+            first_join: OnceLock::new(),
+            next_socket: AtomicU64::new(1),
+        })
+    }
+
+    pub(crate) fn act(&self, act: FaultAct) {
+        match act {
+            FaultAct::Kick(code) => self.order(Order::Close(code)),
+            FaultAct::Restart => {
+                self.meters.reset();
+                self.order(Order::Close(RESTART));
+            }
+            FaultAct::Disconnect => self.order(Order::Disconnect),
+            FaultAct::Crash(topic) => self.order(Order::Crash(topic)),
+            FaultAct::Inject(text) => self.order(Order::Send(Message::Text(text.into()))),
+        }
+    }
+
+    pub(crate) fn send_from_database(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: &Value,
+        private: bool,
+    ) -> Option<String> {
+        let mut messages = self.messages();
+        let row = messages.send(topic, event, payload, private)?;
+        self.replicate(&row);
+        Some(row.id)
+    }
+
+    pub(crate) fn snapshot(&self) -> HubSnapshot {
+        let (topics, presences) = self.topics.snapshot();
+        self.counters.snapshot(topics, presences)
+    }
+
+    /// What the database has sent. Hold it while you join and replay: then no message comes twice or not at all.
+    pub(crate) fn messages(&self) -> MutexGuard<'_, Messages> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the replication connection, which a project without any join does not have.
+    pub(crate) fn wake_replication(&self) {
+        self.first_join.get_or_init(Instant::now);
+    }
+
+    /// Whether what the database sends is delivered.
+    pub(crate) fn replicates(&self) -> bool {
+        let warm_up = self.config.replication_warm_up;
+        !self.faults.replication_lost() && self.first_join.get().is_some_and(|at| at.elapsed() >= warm_up)
+    }
+
+    /// Whether no other socket may join; those that have joined may go on.
+    pub(crate) fn has_too_many_users(&self) -> bool {
+        let most = self.config.limits.connections;
+        most.is_some_and(|most| usize::try_from(self.counters.users()).is_ok_and(|users| users >= most))
     }
 
     pub(crate) fn next_socket(&self) -> u64 {
         self.next_socket.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Called with the messages locked: the order of rows is the order of deliveries.
+    fn replicate(&self, row: &Row) {
+        let now = Instant::now();
+        let too_large = row.content.len() > self.config.payload_limit;
+        if !self.replicates() || too_large || self.meters.messages.is_over(now) {
+            return;
+        }
+        self.meters.messages.add(1, now);
+        self.counters.add_message();
+        let key = TopicKey { private: row.private, name: row.topic.clone() };
+        if let Some(topic) = self.topics.get(&key) {
+            let (event, content, id) = (row.event.clone(), row.content.clone(), Some(row.id.clone()));
+            topic.cast(self, None, &Cast::User { event, content, id });
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // Fails if no socket is there: then nobody needs the order.
+        let _ = self.orders.send(order);
     }
 }
 
@@ -173,6 +314,6 @@ impl std::fmt::Debug for HubState {
 /// Orders that wait for a socket that is slow to take them; the oldest are lost.
 const ORDERS: usize = 64;
 /// The close code of a deploy or a drain.
-const RESTART: u16 = 1012;
+pub(crate) const RESTART: u16 = 1012;
 /// How long sockets may take to end.
 const STOP_LIMIT: Duration = Duration::from_secs(2);

@@ -16,7 +16,7 @@ async fn a_single_private_message_arrives_as_kind_4() {
     let hub = quick_hub().await;
     let mut owner = inbox(&hub).await;
     assert_eq!(post(&hub, SINGLE, Some("u2"), "application/json", r#"{"n": 1}"#).await, 202);
-    let expected = [&[4, 16, 3, 0, 1][..], b"realtime:user:u1rb1{\"n\": 1}"].concat();
+    let expected = [&[4, 16, 3, 0, 1][..], b"realtime:user:u1rb1{\"n\":1}"].concat();
     assert_eq!(owner.message().await, Message::Binary(expected.into()));
     hub.stop().await;
 }

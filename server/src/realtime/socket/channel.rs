@@ -1,265 +1,173 @@
-//! The channels of a socket: join, leave, broadcast, presence, tokens.
+//! The channels of a socket: leave, broadcast, what time does to them, and how they end.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::Socket;
-use crate::auth::{Claims, TokenError};
-use crate::realtime::topics::{Subscriber, SubscriberId, TopicKey};
+use super::presence::PresenceCalls;
+use super::rights::Rights;
+use crate::realtime::hub::HubState;
+use crate::realtime::topics::{SubscriberId, Topic};
 use crate::realtime::wire::{Cast, Up, UpPayload};
 
 /// A channel that a socket has joined.
 #[derive(Debug)]
 pub(super) struct Channel {
-    key: TopicKey,
-    id: SubscriberId,
-    ack: bool,
-    presence_key: String,
-    presence_calls: VecDeque<Instant>,
-    right: Right,
+    pub(super) topic: Arc<Topic>,
+    pub(super) id: SubscriberId,
+    /// As the join gave it; the old serializer may leave it out.
+    pub(super) join_ref: Option<String>,
+    pub(super) ack: bool,
+    pub(super) presence_key: String,
+    pub(super) presence_calls: PresenceCalls,
+    pub(super) rights: Rights,
+    pub(super) replication: Replication,
 }
 
-/// What the token of a channel allows. Judged once per join and token.
-#[derive(Debug)]
-struct Right {
-    token: Option<String>,
-    expires_at: Option<Instant>,
-    may_write: bool,
-}
-
-/// Why a join or a token was refused: the code and the sentence.
-struct Refusal {
-    code: &'static str,
-    sentence: String,
+/// Whether the channel waits for word that the database's messages are delivered.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Replication {
+    /// It did not ask, or knows.
+    Told,
+    Awaited {
+        check_at: Instant,
+        until: Instant,
+    },
 }
 
 impl Channel {
-    pub(super) fn key(&self) -> &TopicKey {
-        &self.key
+    /// The number of the join.
+    pub(super) fn join(&self) -> u32 {
+        self.id.join
     }
 
-    pub(super) fn id(&self) -> &SubscriberId {
-        &self.id
+    /// When time has something to do here next.
+    pub(super) fn wake_at(&self) -> Instant {
+        let recheck_at = self.rights.recheck_at;
+        match self.replication {
+            Replication::Told => recheck_at,
+            Replication::Awaited { check_at, .. } => recheck_at.min(check_at),
+        }
     }
 
-    pub(super) fn expires_at(&self) -> Option<Instant> {
-        self.right.expires_at
+    pub(super) fn unsubscribe(&self, hub: &HubState) {
+        hub.topics.unsubscribe(hub, &self.topic, self.id);
     }
 }
 
 impl Socket {
-    pub(super) fn handle_join(&mut self, up: Up) {
-        let join_ref = up.join_ref.clone().or_else(|| up.reference.clone()).unwrap_or_default();
-        let UpPayload::Json(payload) = &up.payload else { return };
-        let config = &payload["config"];
-        let flag = |value: &Value| value.as_bool().unwrap_or(false);
-        let Some(name) = up.topic.strip_prefix("realtime:").filter(|name| !name.is_empty()) else {
-            let sentence = "You must provide a topic name".into();
-            return self.refuse(&up, &Refusal { code: "TopicNameRequired", sentence });
-        };
-        let key = TopicKey { private: flag(&config["private"]), name: name.to_owned() };
-        let right = match self.judge(&key, payload["access_token"].as_str()) {
-            Ok(right) => right,
-            Err(refusal) => return self.refuse(&up, &refusal),
-        };
-        if !config["broadcast"]["replay"].is_null() {
-            let sentence = "This hub stores no messages".into();
-            return self.refuse(&up, &Refusal { code: "UnableToReplayMessages", sentence });
-        }
-        let id = SubscriberId { socket: self.id, join_ref: join_ref.clone() };
-        let echo = flag(&config["broadcast"]["self"]);
-        let presence_key = match config["presence"]["key"].as_str() {
-            Some(key) if !key.is_empty() => key.to_owned(),
-            _ => format!("{}-{join_ref}", self.id),
-        };
-        let ack = flag(&config["broadcast"]["ack"]);
-        let subscriber = Subscriber { echo, queue: self.queue.clone() };
-        self.shared.hub.topics().subscribe(&key, id.clone(), subscriber);
-        let channel =
-            Channel { key: key.clone(), id, ack, presence_key, presence_calls: VecDeque::new(), right };
-        let old = self.channels.insert(up.topic.clone(), channel);
-        self.reply(&up, "ok", json!({"postgres_changes": []}));
-        if let Some(old) = old {
-            // The new join is answered first; then the old one ends.
-            self.end_channel(&up.topic, &old);
-        }
-        if flag(&config["presence"]["enabled"]) {
-            let state = self.shared.hub.topics().presence_state(&key);
-            self.send(Some(&join_ref), None, &up.topic, "presence_state", &state);
-        }
-    }
-
     pub(super) fn handle_leave(&mut self, up: &Up) {
+        let join_ref = up.join_ref.as_deref();
         match self.channels.get(&up.topic) {
-            // A null or stale join_ref: ignored without a word.
-            Some(channel) if Some(&channel.id.join_ref) != up.join_ref.as_ref() => {}
+            // Another join_ref, or none: ignored without a word. A join without one takes any.
+            Some(channel) if channel.join_ref.is_some() && channel.join_ref.as_deref() != join_ref => {}
             Some(_) => {
-                self.reply(up, "ok", json!({}));
-                if let Some(channel) = self.channels.remove(&up.topic) {
-                    self.end_channel(&up.topic, &channel);
-                }
+                self.reply(join_ref, up, "ok", json!({}));
+                self.end_channel(&up.topic);
             }
-            None => {
-                self.reply(up, "ok", json!({}));
-                self.send(up.join_ref.as_deref(), up.join_ref.as_deref(), &up.topic, "phx_close", &json!({}));
-            }
+            None => self.reply(join_ref, up, "ok", json!({})),
         }
     }
 
     pub(super) fn handle_broadcast(&mut self, up: Up) {
-        let limit = self.shared.hub.config.payload_limit;
-        let Some(channel) = self.channels.get(&up.topic) else { return };
-        if channel.key.private && !channel.right.may_write {
+        let hub = self.shared.hub.clone();
+        let Some(channel) = self.channels.get_mut(&up.topic) else { return };
+        if !channel.rights.may_write(&hub, channel.topic.key()) {
             // Not a word, also with `ack`: the sender runs into its timeout.
             return;
         }
-        let (size, cast) = match &up.payload {
-            UpPayload::Broadcast(content) => {
-                let size = match content {
-                    crate::realtime::wire::Content::Json(body)
-                    | crate::realtime::wire::Content::Bytes(body) => body.len(),
-                };
-                (size, Cast::User { event: up.event.clone(), content: content.clone() })
+        hub.meters.messages.add(1, Instant::now());
+        let (ack, join_ref) = (channel.ack, channel.join_ref.clone());
+        let Up { payload, .. } = &up;
+        let (size, cast) = match payload {
+            UpPayload::Broadcast { event, content } => {
+                (content.len(), Cast::User { event: event.clone(), content: content.clone(), id: None })
             }
-            UpPayload::Json(payload) => {
+            UpPayload::Raw(bytes) => (bytes.len(), Cast::Raw { bytes: bytes.clone() }),
+            UpPayload::Json(payload) if payload.is_object() => {
                 // Extra keys pass through, a forged `meta` included.
                 let payload = payload.to_string();
                 (payload.len(), Cast::Text { payload })
             }
+            UpPayload::Json(_) => return,
         };
-        let (key, id, ack) = (channel.key.clone(), channel.id.clone(), channel.ack);
-        if size > limit {
+        if size > hub.config.payload_limit {
             if ack {
-                self.reply(&up, "error", json!("payload_size_exceeded"));
+                self.reply(join_ref.as_deref(), &up, "error", json!("payload_size_exceeded"));
             }
             return;
         }
-        let hub = self.shared.hub.clone();
-        hub.topics().cast(&hub.faults, &key, Some(&id), cast);
+        hub.counters.add_message();
+        channel.topic.cast(&hub, Some(channel.id), &cast);
         if ack {
-            self.reply(&up, "ok", json!({}));
+            self.reply(join_ref.as_deref(), &up, "ok", json!({}));
         }
     }
 
-    pub(super) fn handle_presence(&mut self, up: &Up) {
-        let UpPayload::Json(payload) = &up.payload else { return };
-        let now = Instant::now();
-        let Some(channel) = self.channels.get_mut(&up.topic) else { return };
-        channel.presence_calls.retain(|&at| now - at < PRESENCE_WINDOW);
-        channel.presence_calls.push_back(now);
-        if channel.presence_calls.len() > PRESENCE_CALLS {
-            return self.end_with_note(&up.topic, "Client presence rate limit exceeded");
-        }
-        if channel.key.private && !channel.right.may_write {
-            return self.reply(up, "error", json!({}));
-        }
-        let (key, id, presence_key) = (channel.key.clone(), channel.id.clone(), channel.presence_key.clone());
-        let hub = self.shared.hub.clone();
-        match payload["event"].as_str() {
-            Some("track") => {
-                let meta = payload["payload"].clone();
-                let meta = if meta.is_object() { meta } else { json!({}) };
-                hub.topics().track(&hub.faults, &key, &id, &presence_key, meta);
-            }
-            Some("untrack") => hub.topics().untrack(&hub.faults, &key, &id),
-            _ => return self.reply(up, "error", json!({})),
-        }
-        self.reply(up, "ok", json!({}));
-    }
-
-    pub(super) fn handle_access_token(&mut self, up: &Up) {
-        let UpPayload::Json(payload) = &up.payload else { return };
-        let Some(token) = payload["access_token"].as_str().filter(|token| !token.starts_with("sb_")) else {
-            return;
-        };
-        let Some(channel) = self.channels.get(&up.topic) else { return };
-        if channel.right.token.as_deref() == Some(token) {
-            return;
-        }
-        let key = channel.key.clone();
-        match self.judge(&key, Some(token)) {
-            Ok(right) => {
-                if let Some(channel) = self.channels.get_mut(&up.topic) {
-                    channel.right = right;
-                }
-            }
-            Err(Refusal { code: "JwtSignatureError", .. }) => {
-                self.end_with_note(&up.topic, ":signature_error")
-            }
-            Err(Refusal { code: "Unauthorized", .. }) => {
-                let sentence =
-                    format!("You no longer have permission to read from this Channel topic: {}", key.name);
-                self.end_with_note(&up.topic, &sentence);
-            }
-            Err(refusal) => self.end_with_note(&up.topic, &refusal.sentence),
-        }
-    }
-
-    /// Ends the channels whose token has expired.
-    pub(super) fn handle_expiry(&mut self) {
-        let now = Instant::now();
-        let expired = |channel: &Channel| channel.right.expires_at.is_some_and(|at| at <= now);
+    pub(super) fn handle_channels_time(&mut self, now: Instant) {
+        let due = |channel: &&Channel| channel.wake_at() <= now;
         let topics: Vec<String> = self
             .channels
             .iter()
-            .filter(|(_, channel)| expired(channel))
+            .filter(|(_, channel)| due(channel))
             .map(|(topic, _)| topic.clone())
             .collect();
         for topic in topics {
-            self.end_with_note(&topic, "Token has expired 0 seconds ago");
+            self.recheck_token(&topic, now);
+            self.check_replication(&topic, now);
         }
     }
 
-    fn judge(&self, key: &TopicKey, token: Option<&str>) -> Result<Right, Refusal> {
-        let hub = &self.shared.hub;
-        let claims = match token.filter(|token| !token.starts_with("sb_")) {
-            None => self.key_claims.clone(),
-            Some(token) => hub.keys.check_api_key(token).map_err(|error: TokenError| Refusal {
-                code: error.join_code(),
-                sentence: error.to_string(),
-            })?,
-        };
-        let allowed = |asks: bool| !key.private || claims.is_service() || asks;
-        if !allowed(hub.config.authorizer.may_read(&claims, &key.name)) {
-            let sentence =
-                format!("You do not have permissions to read from this Channel topic: {}", key.name);
-            return Err(Refusal { code: "Unauthorized", sentence });
+    /// Tells a channel that waits that the database's messages are delivered from now on.
+    pub(super) fn check_replication(&mut self, topic: &str, now: Instant) {
+        let is_up = self.hub().replicates();
+        let Some(channel) = self.channels.get_mut(topic) else { return };
+        let Replication::Awaited { check_at, until } = channel.replication else { return };
+        if check_at > now {
+            return;
         }
-        let may_write = allowed(hub.config.authorizer.may_write(&claims, &key.name));
-        Ok(Right { token: token.map(str::to_owned), expires_at: expiry(&claims), may_write })
+        if is_up {
+            channel.replication = Replication::Told;
+            self.note(topic, "system", "ok", "Replication connection established");
+        } else if now >= until {
+            self.end_with_note(topic, "Replication connection was not established in time");
+        } else {
+            channel.replication = Replication::Awaited { check_at: now + REPLICATION_CHECK, until };
+        }
     }
 
-    fn refuse(&mut self, up: &Up, refusal: &Refusal) {
-        self.stall = true;
-        self.reply(up, "error", json!({"reason": format!("{}: {}", refusal.code, refusal.sentence)}));
+    /// A system message.
+    pub(super) fn note(&mut self, topic: &str, extension: &str, status: &str, message: &str) {
+        let Some(channel) = self.channels.get(topic) else { return };
+        let (join_ref, name) = (channel.join_ref.clone(), &channel.topic.key().name);
+        let note = json!({"extension": extension, "status": status, "message": message, "channel": name});
+        self.send(join_ref.as_deref(), None, topic, "system", &note);
     }
 
-    fn end_with_note(&mut self, topic: &str, message: &str) {
+    /// Ends a channel and says why.
+    pub(super) fn end_with_note(&mut self, topic: &str, message: &str) {
+        self.hub().counters.add_ended_channel();
+        self.note(topic, "system", "error", message);
+        self.end_channel(topic);
+    }
+
+    pub(super) fn end_channel(&mut self, topic: &str) {
         let Some(channel) = self.channels.remove(topic) else { return };
-        let note = json!({
-            "extension": "system", "status": "error", "message": message, "channel": channel.key.name,
-        });
-        self.send(Some(&channel.id.join_ref), None, topic, "system", &note);
-        self.end_channel(topic, &channel);
-    }
-
-    fn end_channel(&mut self, topic: &str, channel: &Channel) {
-        let hub = &self.shared.hub;
-        hub.topics().unsubscribe(&hub.faults, &channel.key, &channel.id);
-        let join_ref = Some(channel.id.join_ref.as_str());
+        channel.unsubscribe(self.hub());
+        let join_ref = channel.join_ref.as_deref();
         self.send(join_ref, join_ref, topic, "phx_close", &json!({}));
     }
+
+    pub(super) fn crash_channel(&mut self, topic: &str) {
+        let Some(channel) = self.channels.remove(topic) else { return };
+        channel.unsubscribe(self.hub());
+        let join_ref = channel.join_ref.as_deref();
+        self.send(join_ref, join_ref, topic, "phx_error", &json!({"reason": "channel_crash"}));
+    }
 }
 
-/// When a token ends; `None`: not within a day, by when every client has sent another.
-fn expiry(claims: &Claims) -> Option<Instant> {
-    let left = claims.life_left();
-    (left < Duration::from_secs(24 * 3600)).then(|| Instant::now() + left)
-}
-
-/// Presence calls of a client per window.
-const PRESENCE_CALLS: usize = 5;
-const PRESENCE_WINDOW: Duration = Duration::from_secs(30);
+/// How often the real server looks whether the replication connection is up.
+const REPLICATION_CHECK: Duration = Duration::from_millis(500);

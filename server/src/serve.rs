@@ -1,0 +1,174 @@
+//! Serving a router on one listener: accepting, the time and number limits of connections, and a graceful stop.
+//!
+//! ```text
+//! accept --> [ TLS handshake, 5 s ] --> request head, 10 s --> the router --> next request
+//!                                                               +--> a websocket: leaves this module
+//! ```
+//!
+//! A client that opens a connection and says nothing, or half of something, holds one of [`MOST_CONNECTIONS`] places
+//! for seconds only. Websockets hold none: they belong to the hub, which has limits of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// A bound port that nobody serves yet; clients that connect wait.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    addr: SocketAddr,
+}
+
+/// A router being served. Dropping it ends every connection that is not a websocket.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Binds; port 0 takes a free one.
+    pub(crate) async fn bind(addr: SocketAddr) -> io::Result<Self> {
+        let tcp = TcpListener::bind(addr).await?;
+        let addr = tcp.local_addr()?;
+        Ok(Self { tcp, addr })
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves the router from now on.
+    pub(crate) fn serve(self, router: Router) -> Serving {
+        let (stop, stopped) = watch::channel(false);
+        Serving { stop, task: tokio::spawn(accept(self.tcp, router, stopped)) }
+    }
+}
+
+impl Serving {
+    /// Accepts no more, and tells every connection to end after the request in hand.
+    pub(crate) fn stop(&self) {
+        // Fails if serving ended by itself: then there is nothing to stop.
+        let _ = self.stop.send(true);
+    }
+
+    /// Returns once every connection has ended. Cancel safe.
+    pub(crate) async fn stopped(&mut self) {
+        // An error says that the task was aborted: it is over, too.
+        let _ = (&mut self.task).await;
+    }
+
+    /// Ends every connection at once.
+    pub(crate) fn abort(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    let mut asked_to_stop = stopped.clone();
+    loop {
+        let accepted = tokio::select! {
+            // An error says that the server was dropped: stop, too.
+            _ = asked_to_stop.wait_for(|&stop| stop) => break,
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                // Out of file descriptors, mostly: those who are served will free some.
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            tracing::debug!("too many connections: one is closed unheard");
+            continue;
+        };
+        let (router, stopped) = (router.clone(), stopped.clone());
+        connections.spawn(async move {
+            connection(stream, router, stopped).await;
+            drop(place);
+        });
+    }
+    // The port is free from here on.
+    drop(listener);
+    drop(router);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, router: Router, stopped: watch::Receiver<bool>) {
+    // Small frames one by one: waiting for more would add 40 ms to each.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    requests(stream, router, stopped).await;
+}
+
+/// Answers the requests of a connection until it ends, becomes a websocket, or the server stops.
+async fn requests<S>(stream: S, router: Router, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                return;
+            }
+            _ = stopped.wait_for(|&stop| stop), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Whether only the connection that was about to be accepted is lost.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Connections that have not become websockets. A browser holds 6; 1,024 file descriptors is a usual limit of a process,
+/// but whoever hits that one is told so by `accept`.
+const MOST_CONNECTIONS: usize = 4096;
+/// How long a client may take for the head of a request, and keep a connection without a request.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// Between two attempts to accept when the system refuses.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
