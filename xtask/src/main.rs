@@ -9,12 +9,14 @@ mod check;
 mod demo;
 mod demo_suite;
 mod fuzz;
+mod hub_suite;
 mod mutants;
 mod node;
 mod process;
 mod python;
 mod rules;
 mod script;
+mod server;
 mod setup;
 mod suites;
 mod tally;
@@ -48,6 +50,9 @@ enum Action {
         /// Installs what is missing without asking.
         #[arg(long)]
         yes: bool,
+        /// A Supabase project, or a hub that runs already, for the suite `hub`.
+        #[command(flatten)]
+        project: hub_suite::Project,
     },
     /// Measures, in release mode, and prints the figures as lines of JSON.
     Bench {
@@ -94,7 +99,10 @@ fn run(command: Action) -> Result<bool> {
             test::list();
             Ok(true)
         }
-        Action::Test { suites, list: false, yes } => test::run(&suites, yes),
+        Action::Test { suites, list: false, yes, project } => {
+            hub_suite::aim(project, &suites)?;
+            test::run(&suites, yes)
+        }
         Action::Bench { name, loss, peer, rest } => bench::run(name.as_deref(), loss, peer, &rest),
         Action::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Action::Check => {

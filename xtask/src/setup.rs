@@ -34,6 +34,7 @@ pub(crate) enum Need {
     Npm,
     Chromium,
     PythonVenv,
+    OpenSsl,
 }
 
 impl Need {
@@ -54,6 +55,10 @@ impl Need {
             Need::Node => ("nodejs", "runs test programs in JavaScript"),
             Need::Npm => ("npm", "fetches their packages"),
             Need::Chromium => ("chromium", "a real browser on the served page"),
+            Need::OpenSsl => (
+                "libssl-dev",
+                "OpenSSL, which the crate supabase-realtime-rs links to (the product does not)",
+            ),
             Need::PythonVenv => ("python3-venv", "runs test programs in Python, with packages of their own"),
         }
     }
@@ -73,6 +78,7 @@ impl Need {
             Need::Npm => has("npm"),
             Need::Chromium => has("chromium"),
             Need::PythonVenv => python_has("ensurepip"),
+            Need::OpenSsl => pkg_config_knows("openssl"),
         }
     }
 }
@@ -86,11 +92,8 @@ pub(crate) const SOUND: &[Need] = &[Need::PulseServer, Need::PulseClients, Need:
 /// What calls through a relay need on top.
 pub(crate) const RELAY: &[Need] = &[Need::Coturn];
 
-/// What test programs in JavaScript need on top.
-pub(crate) const NODE: &[Need] = &[Need::Node, Need::Npm];
-
-/// What test programs in Python need on top.
-pub(crate) const PYTHON: &[Need] = &[Need::PythonVenv];
+/// What the third parties that meet the hub need on top.
+pub(crate) const HUB: &[Need] = &[Need::Node, Need::Npm, Need::PythonVenv, Need::OpenSsl];
 
 /// Whether all of `needs` are there.
 pub(crate) fn present(needs: &[Need]) -> bool {

@@ -74,7 +74,7 @@ fn run_suite(suite: &Suite) -> Tally {
         let build = match step {
             Step::Build(arguments) => Some(arguments.to_vec()),
             Step::Cargo(arguments) => builds_of(arguments),
-            Step::Own(_) => None,
+            Step::Prepare(_) | Step::Own(_) => None,
         };
         if let Some(arguments) = build {
             let name = format!("{}: cargo {}", suite.name, arguments.join(" "));
@@ -88,6 +88,12 @@ fn run_suite(suite: &Suite) -> Tally {
         }
         match step {
             Step::Build(_) => {}
+            Step::Prepare(function) => {
+                if let Err(error) = function() {
+                    tally.fail(&format!("{}: preparation", suite.name), &format!("{error:#}"));
+                }
+                deadline += start.elapsed();
+            }
             Step::Own(function) => function(&mut tally, deadline),
             Step::Cargo(arguments) => tally.add(cargo_test(suite, arguments, deadline)),
         }

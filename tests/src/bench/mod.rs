@@ -1,6 +1,9 @@
 //! Benchmarks, ours beside the stock engine in the same run.
 
 pub mod call;
+pub mod hub;
+pub mod hub_faults;
+mod left;
 mod metric;
 mod pair;
 mod process;

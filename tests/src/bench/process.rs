@@ -1,13 +1,22 @@
-//! What this process uses, as `/proc` tells it. Linux only.
+//! What a process uses, as `/proc` tells it. Linux only.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Resident memory, in KiB.
+/// Resident memory of this process, in KiB.
 pub(super) fn resident_kb() -> io::Result<u64> {
-    Ok(field(&fs::read_to_string("/proc/self/status")?, "VmRSS:").unwrap_or(0))
+    resident_kb_at("/proc/self/status")
+}
+
+/// Resident memory of another process, in KiB.
+pub(super) fn resident_kb_of(pid: u32) -> io::Result<u64> {
+    resident_kb_at(&format!("/proc/{pid}/status"))
+}
+
+fn resident_kb_at(path: &str) -> io::Result<u64> {
+    Ok(field(&fs::read_to_string(path)?, "VmRSS:").unwrap_or(0))
 }
 
 /// Open sockets of any kind.
@@ -29,7 +38,16 @@ pub(super) fn threads() -> io::Result<usize> {
 /// Processor time of all threads, those that ended included, in clock ticks of 10 ms (`USER_HZ` is 100 wherever Linux
 /// shows it).
 pub(super) fn cpu_ticks() -> io::Result<u64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
+    cpu_ticks_at("/proc/self/stat")
+}
+
+/// The same of another process.
+pub(super) fn cpu_ticks_of(pid: u32) -> io::Result<u64> {
+    cpu_ticks_at(&format!("/proc/{pid}/stat"))
+}
+
+fn cpu_ticks_at(path: &str) -> io::Result<u64> {
+    let stat = fs::read_to_string(path)?;
     // The name in brackets may hold anything; utime and stime are the 12th and 13th field after it.
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
     let times = after.split_whitespace().skip(11).take(2);

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringback_server::{Hub, HubConfig};
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::left::Held;
 use super::metric::percentile;
 use super::pair::{Pair, hang_up, speaking};
 use super::{BoxError, Metric, process};
@@ -21,7 +21,7 @@ use super::{BoxError, Metric, process};
 /// # Errors
 /// The hub or a phone could not be started, a call did not come up, or `/proc` cannot be read.
 pub async fn measure(calls: usize, pairs: usize) -> Result<Vec<Metric>, BoxError> {
-    let before = Left::now()?;
+    let before = Held::now()?;
     let hub = Hub::start(HubConfig::default()).await?;
     let next = Arc::new(AtomicUsize::new(0));
     let mut running = JoinSet::new();
@@ -35,7 +35,7 @@ pub async fn measure(calls: usize, pairs: usize) -> Result<Vec<Metric>, BoxError
     }
     hub.stop().await;
     memory.sort_unstable();
-    let left = Left::settled(&before).await?;
+    let left = Held::settled(&before).await?;
     let tenth = |n: usize| {
         let range = calls * n / 10..calls * (n + 1) / 10;
         let mut values: Vec<f64> =
@@ -47,12 +47,9 @@ pub async fn measure(calls: usize, pairs: usize) -> Result<Vec<Metric>, BoxError
     }
     let metric =
         |name: &str, ours, unit| Metric { name: name.to_owned(), ours, peer: None, unit, count: calls };
-    Ok(vec![
-        metric("memory_growth_kb", tenth(9) - tenth(3), "KiB"),
-        metric("tasks_left", left.tasks - before.tasks, "tasks"),
-        metric("sockets_left", left.sockets - before.sockets, "sockets"),
-        metric("threads_left", left.threads - before.threads, "threads"),
-    ])
+    let mut metrics = vec![metric("memory_growth_kb", tenth(9) - tenth(3), "KiB")];
+    metrics.extend(left.left_since(&before, calls));
+    Ok(metrics)
 }
 
 /// Calls of one pair until all are placed; the memory after each.
@@ -78,38 +75,5 @@ async fn soak(
     Ok(memory)
 }
 
-/// What a process holds. Counts are signed: their difference is wanted.
-#[derive(Debug, PartialEq)]
-struct Left {
-    tasks: f64,
-    sockets: f64,
-    threads: f64,
-}
-
-impl Left {
-    fn now() -> Result<Self, BoxError> {
-        Ok(Self {
-            tasks: Handle::current().metrics().num_alive_tasks() as f64,
-            sockets: process::sockets()? as f64,
-            threads: process::threads()? as f64,
-        })
-    }
-
-    /// Waits until as little is left as `before`, for as long as the runtime keeps idle threads.
-    async fn settled(before: &Self) -> Result<Self, BoxError> {
-        let until = Instant::now() + SETTLE;
-        loop {
-            let left = Self::now()?;
-            if left == *before || Instant::now() > until {
-                return Ok(left);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
-
 /// The sound of each call.
 const SOUND: Duration = Duration::from_secs(1);
-/// tokio keeps an idle thread of its blocking pool for 10 s.
-const SETTLE: Duration = Duration::from_secs(15);
-const LOOK: Duration = Duration::from_millis(100);

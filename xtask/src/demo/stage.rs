@@ -11,14 +11,17 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{Side, devices::Devices, story::Story};
-use crate::process::{Group, Line};
+use crate::{
+    process::{Group, Line},
+    server::Server,
+};
 
 /// The hub and the phones that are up. Dropping it kills them all.
 #[derive(Debug)]
 pub(super) struct Stage {
     programs: PathBuf,
     url: String,
-    hub: Group,
+    hub: Server,
     phones: Vec<Phone>,
 }
 
@@ -32,20 +35,8 @@ struct Phone {
 impl Stage {
     /// Starts the hub of the folder `programs` on a free port of the loopback interface.
     pub(super) fn open(programs: &Path, story: &mut Story) -> Result<Stage> {
-        let mut command = Command::new(programs.join("ringback-server"));
-        command.args(["--listen", "127.0.0.1:0", "--demo"]).stdin(Stdio::null());
-        let hub = Group::spawn(&mut command)?;
-        let deadline = Instant::now() + START_LIMIT;
-        let mut said = Vec::new();
-        let url = loop {
-            let Some(Line::Out(text) | Line::Err(text)) = hub.line_before(deadline) else {
-                bail!("the hub did not say where it listens; it said: {}", said.join(" / "))
-            };
-            if let Some(url) = loopback_url(&text) {
-                break url;
-            }
-            said.push(text);
-        };
+        let hub = Server::start(programs)?;
+        let url = hub.url().to_owned();
         story.say("hub", &format!("listens on {url}"));
         Ok(Stage { programs: programs.to_owned(), url, hub, phones: Vec::new() })
     }
@@ -171,17 +162,10 @@ impl Stage {
                 }
             }
         }
-        while self.hub.line_before(Instant::now()).is_some() {}
     }
 }
 
-fn loopback_url(text: &str) -> Option<String> {
-    let from = &text[text.find("http://127.0.0.1:")?..];
-    let end = from.find(|c: char| c.is_whitespace() || "\"',;)".contains(c)).unwrap_or(from.len());
-    Some(from[..end].trim_end_matches('/').to_owned())
-}
-
-/// A hub or phone starts in milliseconds; a busy machine may take seconds.
+/// A phone starts in milliseconds; a busy machine may take seconds.
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Longer than a call needs on a bad network, shorter than the ring time of 45 s.
 const RING_LIMIT: Duration = Duration::from_secs(30);
@@ -189,21 +173,3 @@ const RING_LIMIT: Duration = Duration::from_secs(30);
 const END_LIMIT: Duration = Duration::from_secs(10);
 /// How long one phone is listened to before the other.
 const GLANCE: Duration = Duration::from_millis(5);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hub_may_word_its_address_as_it_likes() {
-        assert_eq!(
-            loopback_url("listening on http://127.0.0.1:4321/ (demo)").as_deref(),
-            Some("http://127.0.0.1:4321")
-        );
-        assert_eq!(
-            loopback_url(r#"{"url":"http://127.0.0.1:4321","x":1}"#).as_deref(),
-            Some("http://127.0.0.1:4321")
-        );
-        assert_eq!(loopback_url("starting"), None);
-    }
-}
