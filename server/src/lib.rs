@@ -29,6 +29,7 @@
 mod auth;
 mod config;
 mod realtime;
+pub mod turn;
 
 pub use auth::{Claims, TokenError};
 pub use config::{DEMO_KEY, DEMO_SECRET, HubConfig};

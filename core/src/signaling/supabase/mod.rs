@@ -29,7 +29,7 @@
 //!
 //! Messages that were read after the machine slept, or that the server replays, have no age: they never ring.
 
-mod endpoint;
+pub(crate) mod endpoint;
 mod events;
 mod feed;
 mod lanes;
@@ -37,7 +37,7 @@ mod link;
 mod pump;
 mod reasons;
 mod rest;
-mod tls;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 
