@@ -35,6 +35,7 @@ mod auth;
 mod config;
 mod realtime;
 mod serve;
+pub mod turn;
 
 pub use auth::{Claims, TokenError};
 pub use config::{DEMO_KEY, DEMO_SECRET, HubConfig};

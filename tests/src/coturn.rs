@@ -1,22 +1,34 @@
 //! A private coturn on loopback, for tests with a real TURN server.
 //!
-//! One user, STUN and TURN over UDP, no TLS, no configuration file, no database but one in a folder of its own. It
-//! ends with its owner.
+//! STUN and TURN over UDP and TCP, over TLS if there is a certificate; credentials are minted from a secret. No
+//! configuration file, no database but one in a folder of its own. It ends with its owner.
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ringback::media::ice::IceServer;
+/// How a coturn is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct CoturnConfig<'a> {
+    /// Its `static-auth-secret`.
+    pub secret: &'a str,
+    /// Allocations that a user may have.
+    pub user_quota: Option<usize>,
+    /// Relay to peers on this machine.
+    pub loopback_peers: bool,
+    /// Certificate and key in PEM.
+    pub tls: Option<(&'a str, &'a str)>,
+}
 
 /// A running coturn.
 #[derive(Debug)]
 pub struct Coturn {
     child: Child,
-    address: SocketAddr,
+    addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     dir: PathBuf,
 }
 
@@ -25,37 +37,27 @@ impl Coturn {
     ///
     /// # Errors
     /// `NotFound` if coturn is not installed; `TimedOut` if it does not answer within 10 s.
-    pub fn start() -> io::Result<Self> {
-        // Free a moment ago; should somebody else take it, coturn does not answer.
-        let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    pub fn start_with(config: &CoturnConfig<'_>) -> io::Result<Self> {
+        // Free a moment ago; should somebody else take one, coturn does not answer.
+        let addr = free_for_both()?;
+        let tls_addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let dir =
-            std::env::temp_dir().join(format!("ringback-coturn-{}-{}", std::process::id(), address.port()));
+            std::env::temp_dir().join(format!("ringback-coturn-{}-{}", std::process::id(), addr.port()));
         fs::create_dir_all(&dir)?;
-        let child = Command::new("turnserver")
-            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--allow-loopback-peers", "--lt-cred-mech"])
-            .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--realm=ringback.test"])
-            .arg(format!("--listening-port={}", address.port()))
-            .arg(format!("--user={USER}:{PASSWORD}"))
-            .arg(format!("--userdb={}", dir.join("turndb").display()))
-            .arg(format!("--pidfile={}", dir.join("pid").display()))
-            .args(["--simple-log", "--log-file", "/dev/null"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let child = child.inspect_err(|_| drop(fs::remove_dir_all(&dir)))?;
-        let coturn = Self { child, address, dir };
+        let child = spawn(config, addr, tls_addr, &dir).inspect_err(|_| drop(fs::remove_dir_all(&dir)))?;
+        let coturn = Self { child, addr, tls_addr: config.tls.map(|_| tls_addr), dir };
         coturn.wait()?;
         Ok(coturn)
     }
 
-    /// How the server is configured in an app.
-    pub fn ice_server(&self) -> IceServer {
-        IceServer {
-            urls: vec![format!("turn:{}", self.address)],
-            username: USER.to_owned(),
-            credential: PASSWORD.to_owned(),
-        }
+    /// Where it listens over UDP and TCP.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where it listens over TLS.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
     }
 
     fn wait(&self) -> io::Result<()> {
@@ -63,9 +65,11 @@ impl Coturn {
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
         let until = Instant::now() + Duration::from_secs(10);
         while Instant::now() < until {
-            socket.send_to(&BINDING_REQUEST, self.address)?;
+            socket.send_to(&BINDING_REQUEST, self.addr)?;
             // A port that nobody has yet answers with an error at once, on a connected socket only.
-            if socket.recv_from(&mut [0; 512]).is_ok() {
+            let answers = socket.recv_from(&mut [0; 512]).is_ok();
+            let streams = [Some(self.addr), self.tls_addr];
+            if answers && streams.iter().flatten().all(|addr| TcpStream::connect(addr).is_ok()) {
                 return Ok(());
             }
         }
@@ -82,7 +86,49 @@ impl Drop for Coturn {
     }
 }
 
-const USER: &str = "rider";
-const PASSWORD: &str = "secret";
+fn spawn(
+    config: &CoturnConfig<'_>,
+    addr: SocketAddr,
+    tls_addr: SocketAddr,
+    dir: &Path,
+) -> io::Result<Child> {
+    let mut command = Command::new("turnserver");
+    command
+        .args(["-n", "--no-cli", "--no-dtls", "--use-auth-secret", "--realm=ringback"])
+        .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1"])
+        .arg(format!("--static-auth-secret={}", config.secret))
+        .arg(format!("--listening-port={}", addr.port()))
+        .arg(format!("--userdb={}", dir.join("turndb").display()))
+        .arg(format!("--pidfile={}", dir.join("pid").display()))
+        .args(["--simple-log", "--log-file", "/dev/null"]);
+    if let Some(quota) = config.user_quota {
+        command.arg(format!("--user-quota={quota}"));
+    }
+    if config.loopback_peers {
+        command.arg("--allow-loopback-peers");
+    }
+    match config.tls {
+        Some((certificate, key)) => {
+            let (certificate_file, key_file) = (dir.join("cert.pem"), dir.join("key.pem"));
+            fs::write(&certificate_file, certificate)?;
+            fs::write(&key_file, key)?;
+            command
+                .arg(format!("--tls-listening-port={}", tls_addr.port()))
+                .arg(format!("--cert={}", certificate_file.display()))
+                .arg(format!("--pkey={}", key_file.display()));
+        }
+        None => {
+            command.arg("--no-tls");
+        }
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}
+
+/// A port that neither UDP nor TCP uses.
+fn free_for_both() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    UdpSocket::bind(listener.local_addr()?)?.local_addr()
+}
+
 /// RFC 8489 section 5, without attributes.
 const BINDING_REQUEST: [u8; 20] = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];

@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod pulse;
 pub mod sim;
 pub mod stock;
+pub mod turn;
 
 /// Says that the test `name` cannot run here, past libtest's capture: `cargo xtask test` counts such lines.
 pub fn skipped(name: &str, why: &str) {

@@ -125,11 +125,11 @@ pub(crate) const SUITES: &[Suite] = &[
         ])],
     },
     Suite {
-        name: "relay",
-        budget: minutes(3),
-        covers: "the real engine through a real TURN server, over real sockets",
+        name: "turn",
+        budget: minutes(4),
+        covers: "TURN over UDP, TCP and TLS and calls through it, against the embedded server and coturn alike",
         needs: setup::RELAY,
-        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=coturn*"])],
+        steps: &[Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=turn"])],
     },
     Suite {
         name: "devices",

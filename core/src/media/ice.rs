@@ -7,10 +7,15 @@
 //! | `turn:..?transport=tcp`, `turns:` | recognised and skipped, with one warning: not built yet |
 //! | `stuns:` | the same |
 
+#[cfg(feature = "supabase")]
+mod http;
+
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
+#[cfg(feature = "supabase")]
+pub use self::http::{HttpIceServers, HttpIceServersError};
 use crate::BoxFuture;
 
 /// The port: which STUN and TURN servers to use, with credentials that may expire.
@@ -60,6 +65,12 @@ pub enum IceServersError {
     /// The source refused us. Asked again after a while.
     #[error("the source of ICE servers refused")]
     Refused,
+    /// Nobody is signed in whom the source could serve. Asked again after a while.
+    #[error("nobody is signed in whom the source of ICE servers could serve")]
+    SignedOut,
+    /// The source answered something else than a list of servers. Asked again after a while.
+    #[error("the source of ICE servers answered something else")]
+    Malformed,
     /// A URL of the list is wrong. The list is not used.
     #[error("ICE server {index}: {error}")]
     Url {

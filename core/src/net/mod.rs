@@ -1,5 +1,7 @@
 //! Networks: name resolution and change events.
 
+#[cfg(feature = "supabase")]
+pub(crate) mod http;
 mod resolve;
 mod watch;
 

@@ -31,7 +31,7 @@
 //!
 //! [`SupabaseBuilder::lobby`] adds who is online, by presence on a topic of its own: see `lobby.rs`.
 
-mod endpoint;
+pub(crate) mod endpoint;
 mod events;
 mod feed;
 mod lanes;
@@ -40,7 +40,7 @@ mod lobby;
 mod pump;
 mod reasons;
 mod rest;
-mod tls;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 

@@ -3,8 +3,7 @@
 //! At most 4 requests are under way and 64 wait; beyond, a message is refused and the call machine sends it again.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,22 +12,18 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
-use tokio::task::JoinSet;
 
 use super::endpoint::Endpoint;
 use crate::BoxFuture;
+use crate::net::http::HttpClient;
 use crate::proto::MessageId;
 use crate::proto::phoenix::Topic;
 use crate::redacted::Redacted;
 
 /// The way out in private mode.
 pub(super) struct Rest {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    connections: Connections,
+    client: HttpClient,
     endpoint: Arc<Endpoint>,
     api_key: String,
     waiting: VecDeque<Post>,
@@ -55,28 +50,11 @@ pub(super) enum Posted {
     Failed,
 }
 
-/// The tasks of hyper's connections, so that closing can end them.
-#[derive(Clone, Default)]
-struct Connections {
-    tasks: Arc<Mutex<JoinSet<()>>>,
-}
-
 impl Rest {
     pub(super) fn new(endpoint: Arc<Endpoint>, api_key: String, tls: ClientConfig) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(LIMIT));
-        tcp.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let connections = Connections::default();
-        let client =
-            Client::builder(connections.clone()).pool_max_idle_per_host(MOST_UNDER_WAY).build(connector);
+        let client = HttpClient::new(tls, LIMIT, MOST_UNDER_WAY);
         let (waiting, under_way) = (VecDeque::new(), FuturesUnordered::new());
-        Self { client, connections, endpoint, api_key, waiting, under_way }
+        Self { client, endpoint, api_key, waiting, under_way }
     }
 
     /// Takes a message; gives it back if too many wait.
@@ -111,11 +89,9 @@ impl Rest {
 
     /// Ends every connection.
     pub(super) async fn close(self) {
-        let Self { client, connections, under_way, .. } = self;
-        drop((client, under_way));
-        let mut tasks =
-            std::mem::take(&mut *connections.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        tasks.shutdown().await;
+        let Self { client, under_way, .. } = self;
+        drop(under_way);
+        client.close().await;
     }
 
     fn start(&mut self, post: Post) {
@@ -155,20 +131,6 @@ impl Posted {
             429 => Posted::RateLimited,
             _ => Posted::Failed,
         }
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Connections
-where
-    F: Future + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        // Reap those that ended.
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
-            future.await;
-        });
     }
 }
 

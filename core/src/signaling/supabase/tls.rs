@@ -1,4 +1,4 @@
-//! TLS for both connections: rustls with `ring`, named here so that no other crate's choice matters.
+//! TLS for every connection: rustls with `ring`, named here so that no other crate's choice matters.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::BuildError;
 
 /// A client that trusts the roots of the web.
-pub(super) fn client_config() -> Result<ClientConfig, BuildError> {
+pub(crate) fn client_config() -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let config = ClientConfig::builder_with_provider(provider)
