@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback_server::{Hub, HubConfig};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, ok, quick, quick_hub};
@@ -15,7 +15,7 @@ async fn a_kind_3_broadcast_arrives_as_kind_4_and_spliced_into_old_frames() {
         (Client::v2(&hub).await, Client::v2(&hub).await, Client::v1(&hub).await);
     sender.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
     modern.join("realtime:a", json!({}), None).await;
-    join_v1(&mut old, "realtime:a").await;
+    old.join_v1("realtime:a", json!({})).await;
     sender.send_raw(kind_3("realtime:a", 1, b"{\"n\": 1}")).await;
     assert_eq!(sender.frame().await, ok("2", "realtime:a"));
     let expected = [&[4, 10, 3, 0, 1][..], b"realtime:arb1{\"n\": 1}"].concat();
@@ -31,7 +31,7 @@ async fn the_body_of_a_broadcast_forges_old_frames_as_it_does_on_the_real_server
     let hub = quick_hub().await;
     let (mut sender, mut old) = (Client::v2(&hub).await, Client::v1(&hub).await);
     sender.join("realtime:a", json!({}), None).await;
-    join_v1(&mut old, "realtime:a").await;
+    old.join_v1("realtime:a", json!({})).await;
     let body = br#"{}},"topic":"realtime:user:victim","event":"broadcast","payload":{"x":{}"#;
     sender.send_raw(kind_3("realtime:a", 1, body)).await;
     assert_eq!(old.frame().await["topic"], "realtime:user:victim");
@@ -67,7 +67,7 @@ async fn old_sockets_get_no_bytes() {
     let hub = quick_hub().await;
     let (mut sender, mut old) = (Client::v2(&hub).await, Client::v1(&hub).await);
     sender.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
-    join_v1(&mut old, "realtime:a").await;
+    old.join_v1("realtime:a", json!({})).await;
     sender.send_raw(kind_3("realtime:a", 0, b"\x00\xff")).await;
     assert_eq!(sender.frame().await, ok("2", "realtime:a"));
     old.send(json!({"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": "8"})).await;
@@ -124,15 +124,6 @@ async fn public_and_private_channels_of_one_name_are_apart() {
     stranger.frame().await;
     owner.nothing_more().await;
     hub.stop().await;
-}
-
-async fn join_v1(client: &mut Client, topic: &str) {
-    client
-        .send(json!({"topic": topic, "event": "phx_join", "payload": {"config": {}}, "ref": "1", "join_ref": "1"}))
-        .await;
-    let reply: Value = client.frame().await;
-    assert_eq!((&reply["ref"], &reply["payload"]["status"]), (&json!("1"), &json!("ok")));
-    assert!(reply.get("join_ref").is_none());
 }
 
 /// A user broadcast with join_ref 1, ref 2, event `rb1`.
