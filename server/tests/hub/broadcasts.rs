@@ -126,6 +126,76 @@ async fn public_and_private_channels_of_one_name_are_apart() {
     hub.stop().await;
 }
 
+#[tokio::test]
+async fn a_body_that_is_no_json_breaks_old_frames_and_no_new_ones() {
+    let hub = quick_hub().await;
+    let (mut sender, mut modern, mut old) =
+        (Client::v2(&hub).await, Client::v2(&hub).await, Client::v1(&hub).await);
+    sender.join("realtime:a", json!({}), None).await;
+    modern.join("realtime:a", json!({}), None).await;
+    old.join_v1("realtime:a", json!({})).await;
+    sender.send_raw(kind_3("realtime:a", 1, b"{bad")).await;
+    let expected = [&[4, 10, 3, 0, 1][..], b"realtime:arb1{bad"].concat();
+    assert_eq!(modern.message().await, Message::Binary(expected.into()));
+    let Message::Text(text) = old.message().await else { panic!("no text") };
+    assert!(text.contains(r#""payload":{bad}"#), "{text}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_raw_push_of_bytes_arrives_as_kind_2_and_not_at_old_sockets() {
+    let hub = quick_hub().await;
+    let (mut sender, mut modern, mut old) =
+        (Client::v2(&hub).await, Client::v2(&hub).await, Client::v1(&hub).await);
+    sender.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
+    modern.join("realtime:a", json!({}), None).await;
+    old.join_v1("realtime:a", json!({})).await;
+    let push = [&[0, 1, 1, 10, 9][..], b"12realtime:abroadcast", b"\x00\xff"].concat();
+    sender.send_raw(Message::Binary(push.into())).await;
+    assert_eq!(sender.frame().await, ok("2", "realtime:a"));
+    let expected = [&[2, 10, 9][..], b"realtime:abroadcast", b"\x00\xff"].concat();
+    assert_eq!(modern.message().await, Message::Binary(expected.into()));
+    old.send(json!({"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": "8"})).await;
+    assert_eq!(old.frame().await["topic"], "phoenix");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn the_event_of_a_kind_3_broadcast_is_the_users_alone() {
+    let hub = quick_hub().await;
+    let (mut sender, mut receiver) = (Client::v2(&hub).await, Client::v2(&hub).await);
+    sender.join("realtime:a", json!({}), None).await;
+    receiver.join("realtime:a", json!({}), None).await;
+    let leave = [&[3, 1, 1, 10, 9, 0, 1][..], b"12realtime:aphx_leave{}"].concat();
+    sender.send_raw(Message::Binary(leave.into())).await;
+    let expected = [&[4, 10, 9, 0, 1][..], b"realtime:aphx_leave{}"].concat();
+    assert_eq!(receiver.message().await, Message::Binary(expected.into()));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn text_goes_where_no_binary_frame_could() {
+    let hub = quick_hub().await;
+    let topic = format!("realtime:{}", "x".repeat(300));
+    let (mut sender, mut receiver) = (Client::v2(&hub).await, Client::v2(&hub).await);
+    sender.join(&topic, json!({}), None).await;
+    receiver.join(&topic, json!({}), None).await;
+    let payload = json!({"type": "broadcast", "event": "e", "payload": {}});
+    sender.send(json!(["1", "2", topic, "broadcast", payload])).await;
+    assert_eq!(receiver.frame().await, json!([null, null, topic, "broadcast", payload]));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn other_events_get_no_reply() {
+    let hub = quick_hub().await;
+    let mut client = Client::v2(&hub).await;
+    client.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
+    client.send(json!(["1", "2", "realtime:a", "shout", {}])).await;
+    client.nothing_more().await;
+    hub.stop().await;
+}
+
 /// A user broadcast with join_ref 1, ref 2, event `rb1`.
 fn kind_3(topic: &str, encoding: u8, body: &[u8]) -> Message {
     let topic_length = u8::try_from(topic.len()).unwrap();
