@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback_server::{Hub, HubConfig};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, ok, quick, quick_hub};
@@ -15,7 +15,7 @@ async fn a_kind_3_broadcast_arrives_as_kind_4_and_spliced_into_old_frames() {
         (Client::v2(&hub).await, Client::v2(&hub).await, Client::v1(&hub).await);
     sender.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
     modern.join("realtime:a", json!({}), None).await;
-    join_v1(&mut old, "realtime:a").await;
+    old.join_v1("realtime:a", json!({})).await;
     sender.send_raw(kind_3("realtime:a", 1, b"{\"n\": 1}")).await;
     assert_eq!(sender.frame().await, ok("2", "realtime:a"));
     let expected = [&[4, 10, 3, 0, 1][..], b"realtime:arb1{\"n\": 1}"].concat();
@@ -31,7 +31,7 @@ async fn the_body_of_a_broadcast_forges_old_frames_as_it_does_on_the_real_server
     let hub = quick_hub().await;
     let (mut sender, mut old) = (Client::v2(&hub).await, Client::v1(&hub).await);
     sender.join("realtime:a", json!({}), None).await;
-    join_v1(&mut old, "realtime:a").await;
+    old.join_v1("realtime:a", json!({})).await;
     let body = br#"{}},"topic":"realtime:user:victim","event":"broadcast","payload":{"x":{}"#;
     sender.send_raw(kind_3("realtime:a", 1, body)).await;
     assert_eq!(old.frame().await["topic"], "realtime:user:victim");
@@ -67,7 +67,7 @@ async fn old_sockets_get_no_bytes() {
     let hub = quick_hub().await;
     let (mut sender, mut old) = (Client::v2(&hub).await, Client::v1(&hub).await);
     sender.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
-    join_v1(&mut old, "realtime:a").await;
+    old.join_v1("realtime:a", json!({})).await;
     sender.send_raw(kind_3("realtime:a", 0, b"\x00\xff")).await;
     assert_eq!(sender.frame().await, ok("2", "realtime:a"));
     old.send(json!({"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": "8"})).await;
@@ -126,13 +126,74 @@ async fn public_and_private_channels_of_one_name_are_apart() {
     hub.stop().await;
 }
 
-async fn join_v1(client: &mut Client, topic: &str) {
-    client
-        .send(json!({"topic": topic, "event": "phx_join", "payload": {"config": {}}, "ref": "1", "join_ref": "1"}))
-        .await;
-    let reply: Value = client.frame().await;
-    assert_eq!((&reply["ref"], &reply["payload"]["status"]), (&json!("1"), &json!("ok")));
-    assert!(reply.get("join_ref").is_none());
+#[tokio::test]
+async fn a_body_that_is_no_json_breaks_old_frames_and_no_new_ones() {
+    let hub = quick_hub().await;
+    let (mut sender, mut modern, mut old) =
+        (Client::v2(&hub).await, Client::v2(&hub).await, Client::v1(&hub).await);
+    sender.join("realtime:a", json!({}), None).await;
+    modern.join("realtime:a", json!({}), None).await;
+    old.join_v1("realtime:a", json!({})).await;
+    sender.send_raw(kind_3("realtime:a", 1, b"{bad")).await;
+    let expected = [&[4, 10, 3, 0, 1][..], b"realtime:arb1{bad"].concat();
+    assert_eq!(modern.message().await, Message::Binary(expected.into()));
+    let Message::Text(text) = old.message().await else { panic!("no text") };
+    assert!(text.contains(r#""payload":{bad}"#), "{text}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_raw_push_of_bytes_arrives_as_kind_2_and_not_at_old_sockets() {
+    let hub = quick_hub().await;
+    let (mut sender, mut modern, mut old) =
+        (Client::v2(&hub).await, Client::v2(&hub).await, Client::v1(&hub).await);
+    sender.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
+    modern.join("realtime:a", json!({}), None).await;
+    old.join_v1("realtime:a", json!({})).await;
+    let push = [&[0, 1, 1, 10, 9][..], b"12realtime:abroadcast", b"\x00\xff"].concat();
+    sender.send_raw(Message::Binary(push.into())).await;
+    assert_eq!(sender.frame().await, ok("2", "realtime:a"));
+    let expected = [&[2, 10, 9][..], b"realtime:abroadcast", b"\x00\xff"].concat();
+    assert_eq!(modern.message().await, Message::Binary(expected.into()));
+    old.send(json!({"topic": "phoenix", "event": "heartbeat", "payload": {}, "ref": "8"})).await;
+    assert_eq!(old.frame().await["topic"], "phoenix");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn the_event_of_a_kind_3_broadcast_is_the_users_alone() {
+    let hub = quick_hub().await;
+    let (mut sender, mut receiver) = (Client::v2(&hub).await, Client::v2(&hub).await);
+    sender.join("realtime:a", json!({}), None).await;
+    receiver.join("realtime:a", json!({}), None).await;
+    let leave = [&[3, 1, 1, 10, 9, 0, 1][..], b"12realtime:aphx_leave{}"].concat();
+    sender.send_raw(Message::Binary(leave.into())).await;
+    let expected = [&[4, 10, 9, 0, 1][..], b"realtime:aphx_leave{}"].concat();
+    assert_eq!(receiver.message().await, Message::Binary(expected.into()));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn text_goes_where_no_binary_frame_could() {
+    let hub = quick_hub().await;
+    let topic = format!("realtime:{}", "x".repeat(300));
+    let (mut sender, mut receiver) = (Client::v2(&hub).await, Client::v2(&hub).await);
+    sender.join(&topic, json!({}), None).await;
+    receiver.join(&topic, json!({}), None).await;
+    let payload = json!({"type": "broadcast", "event": "e", "payload": {}});
+    sender.send(json!(["1", "2", topic, "broadcast", payload])).await;
+    assert_eq!(receiver.frame().await, json!([null, null, topic, "broadcast", payload]));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn other_events_get_no_reply() {
+    let hub = quick_hub().await;
+    let mut client = Client::v2(&hub).await;
+    client.join("realtime:a", json!({"broadcast": {"ack": true}}), None).await;
+    client.send(json!(["1", "2", "realtime:a", "shout", {}])).await;
+    client.nothing_more().await;
+    hub.stop().await;
 }
 
 /// A user broadcast with join_ref 1, ref 2, event `rb1`.

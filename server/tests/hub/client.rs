@@ -33,6 +33,18 @@ impl Client {
         }
     }
 
+    /// The status and the body with which a websocket is refused.
+    pub(crate) async fn refused(hub: &RunningHub, query: &str) -> (u16, Value) {
+        let path = format!("/realtime/v1/websocket?{query}");
+        let headers = [
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let (status, body) = http_over("Upgrade", hub, "GET", &path, &headers, "").await;
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
     pub(crate) async fn send(&mut self, frame: Value) {
         self.send_raw(Message::Text(frame.to_string().into())).await;
     }
@@ -52,6 +64,14 @@ impl Client {
         let message = self.message().await;
         let Message::Text(text) = &message else { panic!("{message:?}") };
         serde_json::from_str(text).unwrap()
+    }
+
+    pub(crate) async fn frames(&mut self, count: usize) -> Vec<Value> {
+        let mut frames = Vec::with_capacity(count);
+        for _ in 0..count {
+            frames.push(self.frame().await);
+        }
+        frames
     }
 
     /// The code of the close frame that ends the socket, whatever comes before.
@@ -78,6 +98,18 @@ impl Client {
         let payload = json!({"config": config, "access_token": token});
         self.send(json!([number, number, topic, "phx_join", payload])).await;
         self.frame().await
+    }
+
+    /// Joins with 1.0.0 under the join_ref "1".
+    pub(crate) async fn join_v1(&mut self, topic: &str, config: Value) {
+        let payload = json!({"config": config});
+        self.send(
+            json!({"topic": topic, "event": "phx_join", "payload": payload, "ref": "1", "join_ref": "1"}),
+        )
+        .await;
+        let reply = self.frame().await;
+        assert_eq!((&reply["ref"], &reply["payload"]["status"]), (&json!("1"), &json!("ok")), "{reply}");
+        assert!(reply.get("join_ref").is_none());
     }
 
     /// Proves that nothing else was on its way: the reply to a heartbeat comes next.
@@ -109,6 +141,24 @@ pub(crate) fn joined(number: &str, topic: &str) -> Value {
     json!([number, number, topic, "phx_reply", {"status": "ok", "response": {"postgres_changes": []}}])
 }
 
+/// The end of a channel under the join_ref "1".
+pub(crate) fn closed(topic: &str) -> Value {
+    json!(["1", "1", topic, "phx_close", {}])
+}
+
+/// A system message on a channel under the join_ref "1".
+pub(crate) fn note(topic: &str, status: &str, message: &str) -> Value {
+    let channel = topic.strip_prefix("realtime:").unwrap();
+    let payload = json!({"extension": "system", "status": status, "message": message, "channel": channel});
+    json!(["1", null, topic, "system", payload])
+}
+
+/// Why a join was refused.
+pub(crate) fn reason(reply: &Value) -> &str {
+    assert_eq!(reply[4]["status"], "error", "{reply}");
+    reply[4]["response"]["reason"].as_str().unwrap()
+}
+
 /// One HTTP request by hand: the status and the body.
 pub(crate) async fn http(
     hub: &RunningHub,
@@ -117,16 +167,44 @@ pub(crate) async fn http(
     headers: &[(&str, &str)],
     body: &str,
 ) -> (u16, String) {
+    http_over("close", hub, method, path, headers, body).await
+}
+
+async fn http_over(
+    connection: &str,
+    hub: &RunningHub,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(hub.addr()).await.unwrap();
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: hub\r\nconnection: {connection}\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
     request += &format!("content-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_string(&mut response));
-    read.await.expect("no answer within 30 s").unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(30), read_response(&mut stream));
+    let response = read.await.expect("no answer within 30 s");
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Reads one response; the connection may stay open behind it.
+async fn read_response(stream: &mut TcpStream) -> String {
+    let mut response = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&response).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+            if length.is_some_and(|length| body.len() >= length.parse().unwrap()) {
+                return text;
+            }
+        }
+        if stream.read_buf(&mut response).await.unwrap() == 0 {
+            return text;
+        }
+    }
 }

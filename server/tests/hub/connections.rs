@@ -57,6 +57,71 @@ async fn a_silent_client_is_closed_with_1000() {
 }
 
 #[tokio::test]
+async fn a_websocket_ping_counts_as_traffic_and_being_told_things_does_not() {
+    let idle_limit = Duration::from_secs(2);
+    let hub = Hub::start(HubConfig { idle_limit, ..quick() }).await.unwrap();
+    let (mut pinging, mut listening) = (Client::v2(&hub).await, Client::v2(&hub).await);
+    listening.join("realtime:a", json!({}), None).await;
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let ping = async {
+        loop {
+            ticks.tick().await;
+            pinging.send_raw(Message::Ping(vec![].into())).await;
+            let Message::Pong(_) = pinging.message().await else { panic!("no pong") };
+            hub.send_from_database("a", "e", &json!({}), false);
+        }
+    };
+    let code = tokio::select! {
+        code = listening.close_code() => code,
+        () = ping => unreachable!("pings have no end"),
+    };
+    assert_eq!(code, 1000);
+    assert_eq!((hub.snapshot().idle_closes, hub.snapshot().sockets), (1, 1));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_given_up() {
+    let idle_limit = Duration::from_millis(300);
+    let hub = Hub::start(HubConfig { idle_limit, ..quick() }).await.unwrap();
+    let mut deaf = Client::v2(&hub).await;
+    deaf.join("realtime:a", json!({}), None).await;
+    let large = json!({"x": "x".repeat(250_000)});
+    // More than any buffer between the two holds.
+    while hub.snapshot().lost == 0 && hub.snapshot().sockets > 0 {
+        hub.send_from_database("a", "e", &large, false);
+        tokio::task::yield_now().await;
+    }
+    let gone = async {
+        while hub.snapshot().sockets > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("still there after 30 s");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn refusals_say_why() {
+    let hub = quick_hub().await;
+    let other = Hub::start(HubConfig { jwt_secret: "other".into(), ..quick() }).await.unwrap();
+    let (expired, forged) =
+        (hub.mint("u1", Duration::ZERO).unwrap(), other.mint("u1", Duration::from_secs(60)).unwrap());
+    for (key, message) in [
+        ("", "API key is missing"),
+        ("wrong", "The token provided is not a valid JWT"),
+        (&expired, "Token has expired"),
+        (&forged, "Failed to validate JWT signature"),
+    ] {
+        let refused = Client::refused(&hub, &format!("apikey={key}")).await;
+        assert_eq!(refused, (401, json!({"error": message})));
+    }
+    assert_eq!(hub.snapshot().refused_connects, 4);
+    hub.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
 async fn a_frame_over_5_mb_is_closed_with_1009() {
     let hub = quick_hub().await;
     let mut client = Client::v2(&hub).await;

@@ -4,7 +4,11 @@
 mod broadcasts;
 mod client;
 mod connections;
+mod database;
+mod faults;
 mod joins;
+mod limits;
 mod presences;
 mod rest;
+mod snapshots;
 mod tokens;
