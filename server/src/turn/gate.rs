@@ -247,12 +247,7 @@ impl Gate {
     }
 
     /// A signed refusal.
-    fn refuse(
-        &self,
-        request: &Message<'_>,
-        code: Refusal,
-        integrity: IntegrityAlgorithm,
-    ) -> Option<Vec<u8>> {
+    fn refuse(&self, request: &Message<'_>, code: Refusal, integrity: IntegrityAlgorithm) -> Option<Vec<u8>> {
         let error = ErrorCode::builder(code).build().ok()?;
         let mut answer = Message::builder_error(request, MessageWriteVec::new());
         answer.add_attribute(&error).ok()?;
