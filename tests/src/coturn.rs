@@ -86,12 +86,7 @@ impl Drop for Coturn {
     }
 }
 
-fn spawn(
-    config: &CoturnConfig<'_>,
-    addr: SocketAddr,
-    tls_addr: SocketAddr,
-    dir: &Path,
-) -> io::Result<Child> {
+fn spawn(config: &CoturnConfig<'_>, addr: SocketAddr, tls_addr: SocketAddr, dir: &Path) -> io::Result<Child> {
     let mut command = Command::new("turnserver");
     command
         .args(["-n", "--no-cli", "--no-dtls", "--use-auth-secret", "--realm=ringback"])

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use turn_server_proto::stun::Instant;
 use turn_server_proto::types::attribute::{
-    ChannelNumber, EvenPort, ReservationToken, XorPeerAddress,
+    AdditionalAddressFamily, ChannelNumber, EvenPort, ReservationToken, XorPeerAddress,
 };
 use turn_server_proto::types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION};
 use turn_server_proto::types::stun::attribute::{ErrorCode, Username};
@@ -51,7 +51,7 @@ pub(super) struct Gate {
 pub(super) enum Judgement {
     /// The machine gets it.
     Pass,
-    /// The machine learns this user, then gets it.
+    /// The machine learns this user, and forgets any other; then it gets the frame.
     Introduce {
         /// The name.
         username: String,
@@ -62,6 +62,8 @@ pub(super) enum Judgement {
     },
     /// The machine gets it; should it allocate, the place is taken.
     Allocate(Place),
+    /// The machine forgets its user, then gets it.
+    Forget,
     /// The client gets this, and the machine nothing.
     Answer(Vec<u8>),
 }
@@ -88,13 +90,18 @@ impl Gate {
             return Judgement::Pass;
         }
         let Ok(username) = request.attribute::<Username>() else { return Judgement::Pass };
-        let Some((named, integrity)) = self.identify(&request, username.username(), unix) else {
+        if self.has_outlived(&request, username.username(), unix) {
+            self.user = None;
+            add(&self.ledger.refused_credentials, 1);
+            return Judgement::Forget;
+        }
+        let Some((by, integrity)) = self.identify(&request, username.username(), unix) else {
             add(&self.ledger.refused_credentials, 1);
             return Judgement::Pass;
         };
-        match self.consider(&request, &named, now) {
+        match self.consider(&request, &by, now) {
             Ok(Considered::Again(answer)) => Judgement::Answer(answer),
-            Ok(Considered::Allowed(place)) => match (named.introduce, place) {
+            Ok(Considered::Allowed(place)) => match (by.introduce, place) {
                 (Some(password), place) => {
                     let username = username.username().to_owned();
                     Judgement::Introduce { username, password, place }
@@ -124,21 +131,32 @@ impl Gate {
         self.channels.clear();
     }
 
-    /// Who signed the request. `None`: nobody that we know.
+    /// Does the user that the machine knows ask for another allocation with a credential that has expired since?
+    fn has_outlived(&self, request: &Message<'_>, username: &str, unix: SystemTime) -> bool {
+        let known = self.user.as_ref().is_some_and(|known| known.username == username);
+        let another = request.has_method(ALLOCATE) && self.allocated.is_none();
+        known && another && Named::read(username).is_none_or(|named| named.is_expired(unix))
+    }
+
+    /// Who signed the request. `None`: nobody that the machine is to know.
     fn identify(
         &mut self,
         request: &Message<'_>,
         username: &str,
         unix: SystemTime,
     ) -> Option<(Identified, IntegrityAlgorithm)> {
-        let user = Named::read(username)?.user.to_owned();
-        if let Some(known) = &self.user
-            && known.username == username
-        {
-            let integrity = request.validate_integrity(&known.credentials).ok()?;
-            return Some((Identified { user, introduce: None }, integrity));
+        let named = Named::read(username)?;
+        let user = named.user.to_owned();
+        match &self.user {
+            Some(known) if known.username == username => {
+                let integrity = request.validate_integrity(&known.credentials).ok()?;
+                return Some((Identified { user, introduce: None }, integrity));
+            }
+            // An allocation belongs to the user that made it.
+            Some(_) if self.allocated.is_some() => return None,
+            Some(_) | None => {}
         }
-        if Named::read(username)?.is_expired(unix) {
+        if named.is_expired(unix) {
             return None;
         }
         let password = password(&self.config.secret, username);
@@ -191,6 +209,11 @@ impl Gate {
         if request.has_attribute(EvenPort::TYPE) || request.has_attribute(ReservationToken::TYPE) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
+        // The crate loses an allocation of two families whose first one fails.
+        let four = self.config.relay.iter().any(|relay| relay.bind.is_ipv4());
+        if request.has_attribute(AdditionalAddressFamily::TYPE) && !four {
+            return Err(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED);
+        }
         match self.ledger.take_place(&by.user) {
             Ok(place) => Ok(Considered::Allowed(Some(place))),
             Err(NoPlace::User) => Err(ErrorCode::ALLOCATION_QUOTA_REACHED),
@@ -224,12 +247,7 @@ impl Gate {
     }
 
     /// A signed refusal.
-    fn refuse(
-        &self,
-        request: &Message<'_>,
-        code: Refusal,
-        integrity: IntegrityAlgorithm,
-    ) -> Option<Vec<u8>> {
+    fn refuse(&self, request: &Message<'_>, code: Refusal, integrity: IntegrityAlgorithm) -> Option<Vec<u8>> {
         let error = ErrorCode::builder(code).build().ok()?;
         let mut answer = Message::builder_error(request, MessageWriteVec::new());
         answer.add_attribute(&error).ok()?;

@@ -35,6 +35,8 @@ pub(super) struct Session<O> {
     ledger: Arc<Ledger>,
     /// Speaks UDP whatever carries the frames: RFC 6062 is not ours, and frames come whole.
     machine: Machine,
+    /// Does the machine know a user? It never knows two, and none that the gate does not.
+    introduced: bool,
     gate: Gate,
     outlet: O,
     server: SocketAddr,
@@ -63,12 +65,13 @@ impl<O: Outlet> Session<O> {
         client: SocketAddr,
     ) -> Self {
         let start = Instant::now();
-        let machine = Machine::new(TransportType::Udp, server, config.realm.clone());
+        let machine = machine(&config, server);
         let gate = Gate::new(config.clone(), ledger.clone());
         Self {
             config,
             ledger,
             machine,
+            introduced: false,
             gate,
             outlet,
             server,
@@ -117,12 +120,20 @@ impl<O: Outlet> Session<O> {
         match self.gate.judge(&frame, now, SystemTime::now()) {
             Judgement::Pass => self.pass(frame, now),
             Judgement::Introduce { username, password, place } => {
+                if std::mem::replace(&mut self.introduced, true) {
+                    self.machine = machine(&self.config, self.server);
+                }
                 self.machine.add_user(username, password);
                 self.place = place.or(self.place.take());
                 self.pass(frame, now);
             }
             Judgement::Allocate(place) => {
                 self.place = Some(place);
+                self.pass(frame, now);
+            }
+            Judgement::Forget => {
+                self.introduced = false;
+                self.machine = machine(&self.config, self.server);
                 self.pass(frame, now);
             }
             Judgement::Answer(answer) => self.to_client(answer),
@@ -259,6 +270,10 @@ impl Clock {
     fn after(self, at: MachineInstant) -> Instant {
         self.start + at.duration_since(MachineInstant::ZERO) + std::time::Duration::from_millis(1)
     }
+}
+
+fn machine(config: &TurnConfig, server: SocketAddr) -> Machine {
+    Machine::new(TransportType::Udp, server, config.realm.clone())
 }
 
 /// The largest datagram of a peer: jumbo frames have 9000 bytes, and no media packet is larger than a frame.

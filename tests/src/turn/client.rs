@@ -13,9 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsConnector;
-use turn_client_proto::api::{
-    Transmit, TurnClientApi, TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet,
-};
+use turn_client_proto::api::{Transmit, TurnClientApi, TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet};
 use turn_client_proto::prelude::DelayedTransmitBuild;
 use turn_client_proto::stun::Instant as MachineInstant;
 use turn_client_proto::stun::auth::Feature;
@@ -86,8 +84,11 @@ impl Client {
                 let stream = TcpStream::connect(addr).await?;
                 stream.set_nodelay(true)?;
                 let local = stream.local_addr()?;
-                let wire: Box<dyn Stream> =
-                    if over == Over::Tls { Box::new(secured(server, stream).await?) } else { Box::new(stream) };
+                let wire: Box<dyn Stream> = if over == Over::Tls {
+                    Box::new(secured(server, stream).await?)
+                } else {
+                    Box::new(stream)
+                };
                 (Wire::Stream(wire), local)
             }
         };

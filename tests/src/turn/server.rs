@@ -61,9 +61,7 @@ impl TestServer {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .and_then(|tls| {
-                tls.with_no_client_auth().with_single_cert(vec![certificate.clone()], key)
-            })
+            .and_then(|tls| tls.with_no_client_auth().with_single_cert(vec![certificate.clone()], key))
             .map_err(io::Error::other)?;
         let tls = Some(TurnTls { listen: SocketAddr::from(([127, 0, 0, 1], 0)), config: Arc::new(tls) });
         let running = TurnServer::start(TurnConfig { secret: SECRET.into(), tls, ..config }).await?;

@@ -103,7 +103,8 @@ fn refused(judgement: Judgement, pass: &TurnCredential) -> u16 {
 fn a_minted_name_is_introduced_once() {
     let mut stage = Stage::new();
     let pass = stage.minted("rider");
-    let Judgement::Introduce { username, password, place: None } = stage.judge(&request(&pass, REFRESH, |_| {}))
+    let Judgement::Introduce { username, password, place: None } =
+        stage.judge(&request(&pass, REFRESH, |_| {}))
     else {
         panic!("not introduced")
     };
@@ -219,4 +220,30 @@ fn what_is_no_request_passes() {
     for frame in [&[][..], &[0x40, 0, 0, 1, 7], b"nonsense", &[0; 20], &[0xff; 64]] {
         assert!(matches!(stage.judge(frame), Judgement::Pass));
     }
+}
+
+#[test]
+fn a_machine_never_knows_a_user_that_the_gate_does_not() {
+    let mut stage = Stage::new();
+    let (rider, driver) = (stage.minted("rider"), stage.minted("driver"));
+    assert!(matches!(stage.judge(&request(&rider, REFRESH, |_| {})), Judgement::Introduce { .. }));
+    // Introducing another makes the machine forget the first.
+    let _held = stage.allocate(&driver);
+    // With an allocation nobody else is let in.
+    assert!(matches!(stage.judge(&permission(&rider, &["192.0.2.1:9"])), Judgement::Pass));
+    assert_eq!(stage.ledger.snapshot().refused_credentials, 1);
+    assert!(matches!(stage.judge(&permission(&driver, &["192.0.2.1:9"])), Judgement::Pass));
+    assert_eq!(stage.ledger.snapshot().refused_credentials, 1);
+}
+
+#[test]
+fn an_expired_credential_does_not_allocate_again() {
+    let mut stage = Stage::new();
+    let pass = stage.minted("rider");
+    drop(stage.allocate(&pass));
+    stage.gate.forget_allocated();
+    stage.unix += Duration::from_secs(10_000);
+    assert!(matches!(stage.judge(&allocate(&pass)), Judgement::Forget));
+    assert!(matches!(stage.judge(&allocate(&pass)), Judgement::Pass), "the machine answers 401");
+    assert_eq!(stage.ledger.snapshot().allocations, 0);
 }
