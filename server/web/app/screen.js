@@ -74,7 +74,7 @@ export class Screen {
   /** @param {Call} call @param {string} code */
   drawEnded(call, code) {
     if (this.view !== "ended" && this.activeSince !== null) this.lasted = duration(performance.now() - this.activeSince);
-    $("ended-title").textContent = t("endedTitle", { name: call.peer });
+    $("ended-title").textContent = call.peer;
     $("ended-text").textContent = explain(code, currentLanguage());
     $("ended-code").textContent = code;
     $("ended-time").textContent = this.lasted === "" ? "" : t("lasted", { time: this.lasted });
@@ -99,7 +99,9 @@ export class Screen {
   drawStats(stats) {
     const path = stats?.path ?? null;
     const relayed = path?.local === "relay" || path?.remote === "relay";
-    $("path").textContent = path ? `${t(relayed ? "relayed" : "direct")} (${path.local} – ${path.remote})` : "–";
+    const types = document.createElement("small");
+    types.textContent = path ? `${path.local} – ${path.remote}` : "";
+    $("path").replaceChildren(path ? t(relayed ? "relayed" : "direct") : "–", types);
     $("loss").textContent = stats ? `${decimal(100 * stats.loss, 1)}\u00a0%` : "–";
     $("rtt").textContent = stats?.rtt_ms == null ? "–" : `${decimal(stats.rtt_ms, stats.rtt_ms < 10 ? 1 : 0)}\u00a0ms`;
   }
