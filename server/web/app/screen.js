@@ -13,6 +13,7 @@
  */
 
 import { explain, retry } from "../ringback/index.js";
+import { duration } from "./clock.js";
 import { currentLanguage, decimal, t } from "./i18n.js";
 import { drawAvatar } from "./people.js";
 
@@ -61,7 +62,7 @@ export class Screen {
     this.view = view;
     document.body.dataset.view = view;
     // The focus goes where the next key press makes sense.
-    const focus = { welcome: "name", home: "echo", outgoing: "cancel", incoming: "answer", call: "hangup", ended: "ended-title", loading: "main" }[view];
+    const focus = { welcome: "name", home: "echo", outgoing: "cancel", incoming: "answer", call: "hangup", ended: "back", loading: "main" }[view];
     $(focus).focus({ preventScroll: view === "home" });
     scrollTo(0, 0);
   }
@@ -125,14 +126,6 @@ export class Screen {
       default: return "";
     }
   }
-}
-
-/** Minutes and seconds, hours if there are any. @param {number} ms */
-export function duration(ms) {
-  const seconds = Math.floor(ms / 1000);
-  const pad = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(seconds % 60)}` : `${minutes}:${pad(seconds % 60)}`;
 }
 
 /** @type {Record<string, string>} */
