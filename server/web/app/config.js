@@ -13,7 +13,7 @@ import { sourceOf } from "./sources.js";
  * @property {boolean} demo
  * @property {string} echo the echo bot's user
  * @property {string} lobby
- * @property {string} ice where TURN credentials come from
+ * @property {string | null} ice where TURN credentials come from
  * @property {URLSearchParams} asked
  */
 
@@ -29,7 +29,7 @@ export async function loadConfig() {
     demo: served.demo ?? true,
     echo: served.echo ?? "echo",
     lobby: served.lobby ?? "lobby",
-    ice: served.ice ?? "/functions/v1/turn-credentials",
+    ice: served.ice === undefined ? "/functions/v1/turn-credentials" : served.ice,
     asked,
   };
 }
@@ -46,7 +46,7 @@ export function phoneOptions({ url, apiKey, demo, lobby, ice, asked }, user) {
     apiKey,
     user,
     lobby,
-    iceServers: mintedIceServers(new URL(ice, url).href, apiKey, () => localToken(url, user)),
+    iceServers: ice === null ? [] : mintedIceServers(new URL(ice, url).href, apiKey, () => localToken(url, user)),
     ringMs: ring > 0 ? 1000 * ring : undefined,
     localDemo: demo && isLocal(new URL(url).hostname),
     relayOnly: asked.get("relay") === "1",

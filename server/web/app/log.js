@@ -56,7 +56,7 @@ function sentence(event) {
     case "state": return stateSentence(event);
     case "peer_media": return t(event.held ? "evPeerHeld" : event.muted ? "evPeerMuted" : "evPeerBack", { name });
     case "path": {
-      const kind = event.local === "relay" || event.remote === "relay" ? t("relayed") : t("direct");
+      const kind = event.local === "relay" || event.remote === "relay" ? t("byRelay") : t("directly");
       return t("evPath", { kind, local: event.local, remote: event.remote });
     }
     case "first_sound": return t("evFirstSound", { name });

@@ -13,6 +13,7 @@
  */
 
 import { explain, retry } from "../ringback/index.js";
+import { duration } from "./clock.js";
 import { currentLanguage, decimal, t } from "./i18n.js";
 import { drawAvatar } from "./people.js";
 
@@ -61,7 +62,7 @@ export class Screen {
     this.view = view;
     document.body.dataset.view = view;
     // The focus goes where the next key press makes sense.
-    const focus = { welcome: "name", home: "echo", outgoing: "cancel", incoming: "answer", call: "hangup", ended: "ended-title", loading: "main" }[view];
+    const focus = { welcome: "name", home: "echo", outgoing: "cancel", incoming: "answer", call: "hangup", ended: "back", loading: "main" }[view];
     $(focus).focus({ preventScroll: view === "home" });
     scrollTo(0, 0);
   }
@@ -74,7 +75,7 @@ export class Screen {
   /** @param {Call} call @param {string} code */
   drawEnded(call, code) {
     if (this.view !== "ended" && this.activeSince !== null) this.lasted = duration(performance.now() - this.activeSince);
-    $("ended-title").textContent = t("endedTitle", { name: call.peer });
+    $("ended-title").textContent = call.peer;
     $("ended-text").textContent = explain(code, currentLanguage());
     $("ended-code").textContent = code;
     $("ended-time").textContent = this.lasted === "" ? "" : t("lasted", { time: this.lasted });
@@ -99,7 +100,9 @@ export class Screen {
   drawStats(stats) {
     const path = stats?.path ?? null;
     const relayed = path?.local === "relay" || path?.remote === "relay";
-    $("path").textContent = path ? `${t(relayed ? "relayed" : "direct")} (${path.local} – ${path.remote})` : "–";
+    const types = document.createElement("small");
+    types.textContent = path ? `${path.local} – ${path.remote}` : "";
+    $("path").replaceChildren(path ? t(relayed ? "relayed" : "direct") : "–", types);
     $("loss").textContent = stats ? `${decimal(100 * stats.loss, 1)}\u00a0%` : "–";
     $("rtt").textContent = stats?.rtt_ms == null ? "–" : `${decimal(stats.rtt_ms, stats.rtt_ms < 10 ? 1 : 0)}\u00a0ms`;
   }
@@ -123,14 +126,6 @@ export class Screen {
       default: return "";
     }
   }
-}
-
-/** Minutes and seconds, hours if there are any. @param {number} ms */
-export function duration(ms) {
-  const seconds = Math.floor(ms / 1000);
-  const pad = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(seconds % 60)}` : `${minutes}:${pad(seconds % 60)}`;
 }
 
 /** @type {Record<string, string>} */
