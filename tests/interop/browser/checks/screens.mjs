@@ -35,7 +35,7 @@ for (const [size, device] of Object.entries(SIZES)) {
       const driver = await stage.browser("driver");
       const rider = await stage.browser("rider", { query: { lang }, context });
       const { page } = rider;
-      await see("home", page, () => until("others are online", async () => (await rider.state()).online.length >= 2));
+      await see("home", page, () => until("the driver is online", async () => (await rider.state()).online.some(({ user }) => user === driver.user)));
 
       await dial(rider, driver.user);
       await rider.event("state", { state: "ringing" });
@@ -49,7 +49,7 @@ for (const [size, device] of Object.entries(SIZES)) {
       await see("incoming", page);
       await press(rider, "answer");
       await Promise.all([active(rider, marks[0]), active(driver, marks[1])]);
-      await see("call", page, () => until("the call has figures", async () => (await rider.stats())?.path));
+      await see("call", page, () => until("the call has figures", async () => /\d/.test(await page.locator("#rtt").textContent())));
 
       const status = stage.keep(await BrowserPhone.open({ ...world, path: "/status.html", query: { lang } }));
       await see("status", status.page, () =>
