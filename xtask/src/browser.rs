@@ -18,6 +18,11 @@ pub(crate) const NEEDS: &[Need] = &[Need::Node, Need::Npm, Need::Chromium];
 /// Arguments for cargo that build the server and the phone, with the features that the tests build with.
 pub(crate) const BUILD: &[&str] = &["build", "--workspace", "--bin=ringback-server", "--example=phone"];
 
+/// Fetches the packages of the programs.
+pub(crate) fn prepare() -> Result<()> {
+    node::modules(&folder()).map(drop)
+}
+
 /// The suite `browser`. Pictures of every screen go to `artifacts/test/browser`.
 pub(crate) fn suite(tally: &mut Tally, deadline: Instant) {
     let artifacts = workspace::root().join("artifacts/test/browser");

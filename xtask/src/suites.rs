@@ -151,7 +151,7 @@ pub(crate) const SUITES: &[Suite] = &[
         budget: minutes(6),
         covers: "Chromium on the served page against native phones, the echo bot and itself; screens and accessibility",
         needs: browser::NEEDS,
-        steps: &[Step::Build(browser::BUILD), Step::Own(browser::suite)],
+        steps: &[Step::Build(browser::BUILD), Step::Prepare(browser::prepare), Step::Own(browser::suite)],
     },
     Suite {
         name: "mutants",

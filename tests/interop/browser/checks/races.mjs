@@ -53,11 +53,13 @@ check("a browser whose user refuses the microphone calls nobody", async (stage) 
   truth(native.find("incoming") === undefined, "the native phone rang");
 });
 
-check("a browser whose user refuses the microphone cannot answer, and the caller learns it", async (stage) => {
+check("a browser whose user refuses the microphone rings on, and can still decline", async (stage) => {
   const [web, native] = await Promise.all([stage.browser("web", { tone: null }), stage.native()]);
   await dial(native, web.user);
   await rings(web);
   await press(web, "answer");
-  same((await web.ended()).code, "microphone.denied", "the end at the browser");
-  await native.ended();
+  same((await web.event("microphone", { state: "failed" })).why, "microphone.denied", "why it cannot answer");
+  same((await web.state()).call.state, "ringing", "the call at the browser");
+  await press(web, "decline");
+  same((await native.ended()).code, "declined", "the end at the native phone");
 });

@@ -4,91 +4,67 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { BrowserPhone } from "../lib/browser.mjs";
-import { check, same, truth } from "../lib/checks.mjs";
-import { connect, dial, press, rings } from "../lib/talk.mjs";
+import { same, tour, truth } from "../lib/checks.mjs";
+import { active, dial, mark, press } from "../lib/talk.mjs";
 import { until } from "../lib/wait.mjs";
 
 const SIZES = {
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
   desktop: { viewport: { width: 1280, height: 800 } },
 };
+const SCREENS = ["welcome", "home", "outgoing", "incoming", "call", "status", "ended"];
 
 for (const [size, device] of Object.entries(SIZES)) {
   for (const lang of ["en", "fr"]) {
-    const context = { ...device, locale: lang === "fr" ? "fr-FR" : "en-GB", reducedMotion: "reduce" };
+    const name = (screen) => `the screen ${screen} in ${lang} on a ${size} fits and is accessible`;
+    tour(SCREENS.map(name), async (stage, check) => {
+      const context = { ...device, locale: lang === "fr" ? "fr-FR" : "en-GB", reducedMotion: "reduce" };
+      const { chrome, stack } = stage;
+      const world = { chrome, url: stack.url, context };
+      const see = (screen, page, ready) =>
+        check(name(screen), async () => {
+          await ready?.();
+          if (screen !== "status") await showing(page, screen);
+          await judge(page, join(stage.artifacts, `${screen}-${size}-${lang}.png`), lang);
+        });
 
-    const screen = (view, lead) =>
-      check(`the screen ${view} in ${lang} on a ${size} is accessible and fits`, async (stage) => {
-        const page = await lead(stage);
-        await judge(page, join(stage.artifacts, `${view}-${size}-${lang}.png`), lang);
-      });
+      const newcomer = stage.keep(await BrowserPhone.open({ ...world, query: { lang } }));
+      await see("welcome", newcomer.page);
+      await newcomer.page.close();
 
-    const online = (stage) => stage.browser("rider", { query: { lang }, context });
-    const views = (web, view) =>
-      until(`the view ${view}`, () => web.page.evaluate((view) => document.body.dataset.view === view, view));
-    const shown = async (web, view) => {
-      await views(web, view);
-      return web.page;
-    };
+      const driver = await stage.browser("driver");
+      const rider = await stage.browser("rider", { query: { lang }, context });
+      const { page } = rider;
+      await see("home", page, () => until("the driver is online", async () => (await rider.state()).online.some(({ user }) => user === driver.user)));
 
-    screen("welcome", async (stage) => {
-      const web = await BrowserPhone.open({ chrome: stage.chrome, url: stage.stack.url, query: { lang }, context });
-      return shown(stage.keep(web), "welcome");
-    });
+      await dial(rider, driver.user);
+      await rider.event("state", { state: "ringing" });
+      await see("outgoing", page);
+      await press(rider, "hangUp");
+      await rider.ended();
 
-    screen("home", async (stage) => {
-      const [web] = await Promise.all([online(stage), stage.browser("driver"), stage.browser("courier")]);
-      await until("two others are online", async () => (await web.state()).online.length >= 2);
-      return shown(web, "home");
-    });
+      const marks = [await mark(rider), await mark(driver)];
+      await dial(driver, rider.user);
+      await rider.event("incoming", {}, { from: marks[0] });
+      await see("incoming", page);
+      await press(rider, "answer");
+      await Promise.all([active(rider, marks[0]), active(driver, marks[1])]);
+      await see("call", page, () => until("the call has figures", async () => /\d/.test(await page.locator("#rtt").textContent())));
 
-    screen("outgoing", async (stage) => {
-      const [web, other] = await Promise.all([online(stage), stage.browser("driver")]);
-      await dial(web, other.user);
-      await web.event("state", { state: "ringing" });
-      return shown(web, "outgoing");
-    });
+      const status = stage.keep(await BrowserPhone.open({ ...world, path: "/status.html", query: { lang } }));
+      await see("status", status.page, () =>
+        until("the status page shows who is online", () => status.page.getByText(rider.user).count()));
+      await status.page.close();
 
-    screen("incoming", async (stage) => {
-      const [web, other] = await Promise.all([online(stage), stage.browser("driver")]);
-      await dial(other, web.user);
-      await rings(web);
-      return shown(web, "incoming");
-    });
-
-    screen("call", async (stage) => {
-      const web = await inCall(stage, online);
-      await until("the call has figures", async () => (await web.stats())?.path);
-      return shown(web, "call");
-    });
-
-    screen("ended", async (stage) => {
-      const web = await inCall(stage, online);
-      await press(web, "hangUp");
-      await web.ended();
-      return shown(web, "ended");
-    });
-
-    screen("status", async (stage) => {
-      await inCall(stage, online);
-      const status = await BrowserPhone.open({
-        chrome: stage.chrome,
-        url: stage.stack.url,
-        path: "/status.html",
-        query: { lang },
-        context,
-      });
-      stage.keep(status);
-      await status.page.waitForLoadState("networkidle").catch(() => {});
-      return status.page;
+      await press(rider, "hangUp");
+      await rider.ended(marks[0]);
+      await see("ended", page);
     });
   }
 }
 
-async function inCall(stage, online) {
-  const [web, other] = await Promise.all([online(stage), stage.browser("driver", { answer: true })]);
-  await connect(web, other);
-  return web;
+function showing(page, view) {
+  return until(`the view ${view}`, () => page.evaluate((view) => document.body.dataset.view === view, view));
 }
 
 /** Keeps a picture of the page, and fails if it has a serious fault. */

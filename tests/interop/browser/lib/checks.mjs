@@ -8,18 +8,37 @@ export function check(name, body, { limitMs = 40_000 } = {}) {
   registered.push({ name, body, limitMs });
 }
 
+/**
+ * Registers checks that follow each other on the same phones. `body` gets the stage, and a function that runs one of
+ * `names`; those that it does not come to have failed.
+ */
+export function tour(names, body, { limitMs = 90_000 } = {}) {
+  registered.push({ name: names.join("; "), names, body, limitMs });
+}
+
 /** Runs every check whose name contains `only`, and prints a line for each. True if none failed. */
 export async function run(stage, only = "") {
   let good = true;
-  for (const { name, body, limitMs } of registered.filter((one) => one.name.includes(only))) {
+  for (const { name, names, body, limitMs } of registered.filter((one) => one.name.includes(only))) {
     const began = performance.now();
-    try {
-      await stage.play(body, limitMs);
-      console.log(`ok ${name}`);
-    } catch (error) {
-      good = false;
-      const why = String(error?.message ?? error).replace(/\s+/g, " ").slice(0, 600);
-      console.log(`not ok ${name}: ${why}`);
+    const left = new Set(names ?? [name]);
+    const record = async (which, part) => {
+      left.delete(which);
+      try {
+        await part();
+        console.log(`ok ${which}`);
+      } catch (error) {
+        good = false;
+        console.log(`not ok ${which}: ${words(error)}`);
+      }
+    };
+    if (names) {
+      await stage.play(() => body(stage, record), limitMs).catch((error) => {
+        good = false;
+        left.forEach((which) => console.log(`not ok ${which}: not reached, ${words(error)}`));
+      });
+    } else {
+      await record(name, () => stage.play(() => body(stage), limitMs));
     }
     const seconds = (performance.now() - began) / 1000;
     if (seconds > SLOW_S) console.log(`    that took ${seconds.toFixed(1)} s`);
@@ -36,6 +55,10 @@ export function same(actual, expected, what) {
 /** Fails with `why` unless `fact` holds. */
 export function truth(fact, why) {
   if (!fact) throw new Error(why);
+}
+
+function words(error) {
+  return String(error?.message ?? error).replace(/\s+/g, " ").slice(0, 600);
 }
 
 const SLOW_S = 10;

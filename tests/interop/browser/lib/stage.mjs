@@ -17,7 +17,7 @@ export class Stage {
   async play(body, limitMs) {
     this.#number += 1;
     try {
-      await within("the check", body(this), limitMs);
+      await within("the check", body(), limitMs);
     } finally {
       await Promise.allSettled(this.#phones.splice(0).map((phone) => phone.close()));
     }
