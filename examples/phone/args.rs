@@ -8,29 +8,37 @@ use clap::Parser;
 
 /// A phone for the terminal: it places and answers calls over a Supabase-Realtime-compatible server.
 ///
-/// While it runs it reads commands, one a line: answer, decline, hangup, mute, unmute, hold, resume, stats, call USER, quit.
+/// In a terminal it shows a screen; press ? there for its keys. Otherwise, and with --plain or --json, it prints lines and
+/// reads commands, one a line: answer, decline, hangup, mute, unmute, hold, resume, stats, call USER, online,
+/// devices, use microphone NUMBER, use speaker NUMBER, quit.
+///
+/// Without any argument it is a phone of the ringback-server on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "phone", version)]
 pub(crate) struct Args {
-    /// Where the signaling server is: a Supabase project's URL or a local hub's.
+    /// Where the signaling server is: a Supabase project's URL or a local ringback-server's.
     #[arg(long, env = "RINGBACK_SERVER", default_value = "http://127.0.0.1:4000")]
     pub(crate) server: String,
 
-    /// The project's anon (publishable) key. A local hub started with --demo takes the default.
+    /// The project's anon (publishable) key. Default: what the local server says, or its usual one.
     #[arg(long, env = "RINGBACK_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
 
-    /// The signed-in user's token. Private channels need it.
+    /// The signed-in user's token. Private channels need it; a local demo gives one by itself.
     #[arg(long, env = "RINGBACK_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
     /// Use private channels: only the user's own phones can listen.
-    #[arg(long, requires = "token")]
+    #[arg(long)]
     pub(crate) private: bool,
 
-    /// Who this phone is.
+    /// Who this phone is. Default: the name you are logged in with.
     #[arg(long)]
-    pub(crate) user: String,
+    pub(crate) user: Option<String>,
+
+    /// The topic on which phones show that they are online. Default: lobby on a local server, none elsewhere.
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) lobby: Option<String>,
 
     /// Call this user as soon as signaling is online.
     #[arg(long, value_name = "USER")]
@@ -68,17 +76,29 @@ pub(crate) struct Args {
     #[arg(long, env = "RINGBACK_TURN_PASSWORD", hide_env_values = true)]
     pub(crate) turn_password: Option<String>,
 
-    /// Let media go over the loopback interface too: for two phones on one machine.
+    /// Let media go over the loopback interface too: for two phones on one machine. On by itself if the server is on it.
     #[arg(long)]
     pub(crate) local: bool,
+
+    /// Print sentences and read commands, also in a terminal.
+    #[arg(long)]
+    pub(crate) plain: bool,
 
     /// Print one JSON object a line instead of sentences.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Log to standard error, such as info or ringback=debug.
+    /// Log to standard error, such as info or ringback=debug. With the screen only if that is not the terminal.
     #[arg(long, env = "RINGBACK_LOG", default_value = "warn")]
     pub(crate) log: String,
+}
+
+impl Args {
+    /// Who this phone is: as asked for, or the login name made valid.
+    pub(crate) fn user(&self) -> String {
+        let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        self.user.clone().unwrap_or_else(|| valid_user(&login().unwrap_or_default()))
+    }
 }
 
 /// Where sound comes from.
@@ -127,7 +147,28 @@ impl FromStr for Playback {
     }
 }
 
+/// The nearest user id: 1 to 128 bytes of `[A-Za-z0-9._:@-]`.
+fn valid_user(name: &str) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '@' | '-');
+    let name: String = name.trim().chars().map(|c| if legal(c) { c } else { '-' }).take(128).collect();
+    if name.contains(|c: char| c.is_ascii_alphanumeric()) { name } else { "phone".into() }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("{text} is not a number of seconds"))?;
     Duration::try_from_secs_f64(seconds).map_err(|_| format!("{text} is not a number of seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_name_becomes_a_user_id() {
+        for (login, user) in [("ana", "ana"), ("DOM\\Ana B.", "DOM-Ana-B."), ("", "phone"), ("éé", "phone")]
+        {
+            assert_eq!(valid_user(login), user);
+        }
+        assert_eq!(valid_user(&"x".repeat(200)).len(), 128);
+    }
 }

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ringback::audio::{DeviceError, DeviceKind};
+use ringback::audio::{AudioDevice, DeviceError, DeviceKind};
 use ringback::proto::call::{CallState, Delivery};
 use ringback::proto::{CallId, End, Language};
+use ringback::signaling::supabase::Online;
 use ringback::{CallStats, EventKind};
 use serde_json::{Value, json};
 
@@ -22,14 +23,62 @@ impl Report {
 
     /// A line for both kinds of reader.
     pub(crate) fn say(self, sentence: &str, object: Value) {
-        if self.json { line(&object.to_string()) } else { line(sentence) }
+        if self.json { line(&object.to_string()) } else { line(&harmless(sentence)) }
     }
 
     /// A line for people only.
     pub(crate) fn hint(self, sentence: &str) {
         if !self.json {
-            line(sentence);
+            line(&harmless(sentence));
         }
+    }
+
+    /// Something that was asked for was not done.
+    pub(crate) fn refused(self, why: &str) {
+        self.say(&format!("Not done: {why}."), json!({"event": "refused", "why": why}));
+    }
+
+    pub(crate) fn online(self, list: &[Online]) {
+        let names: Vec<&str> = list.iter().map(|online| online.user.as_str()).collect();
+        let sentence = if names.is_empty() {
+            "Nobody shows up as online.".to_owned()
+        } else {
+            format!("Online: {}.", names.join(", "))
+        };
+        let all: Vec<Value> = list
+            .iter()
+            .map(|online| json!({"user": online.user.as_str(), "device": online.device.to_string(), "app": online.app}))
+            .collect();
+        self.say(&sentence, json!({"event": "online", "phones": all, "at_ms": now_ms()}));
+    }
+
+    /// The devices, with the numbers that `use` takes.
+    pub(crate) fn devices(self, devices: &[AudioDevice]) {
+        if devices.is_empty() {
+            self.hint("There is no sound device.");
+        }
+        for (at, device) in devices.iter().enumerate() {
+            let mark = if device.is_default { " (default)" } else { "" };
+            self.hint(&format!("{:>3}  {:<10} {}{mark}", at + 1, kind_word(device.kind), device.name));
+        }
+        if self.json {
+            let all: Vec<Value> = devices
+                .iter()
+                .map(|device| {
+                    json!({"kind": kind_word(device.kind), "id": device.id.0, "name": device.name,
+                           "default": device.is_default})
+                })
+                .collect();
+            line(&json!({"event": "devices", "devices": all, "at_ms": now_ms()}).to_string());
+        }
+    }
+
+    pub(crate) fn chosen(self, kind: DeviceKind, name: &str) {
+        let which = kind_word(kind);
+        self.say(
+            &format!("The {which} is {name} from now on."),
+            json!({"event": "device_chosen", "kind": which, "name": name, "at_ms": now_ms()}),
+        );
     }
 
     pub(crate) fn event(self, call: CallId, kind: &EventKind) {
@@ -84,10 +133,7 @@ impl Report {
     }
 
     pub(crate) fn device_failed(self, kind: DeviceKind, error: &DeviceError) {
-        let which = match kind {
-            DeviceKind::Capture => "microphone",
-            DeviceKind::Playback => "speaker",
-        };
+        let which = kind_word(kind);
         self.say(
             &format!("The {which} cannot be used: {error}."),
             json!({"event": "device_failed", "kind": which, "why": error.to_string(), "at_ms": now_ms()}),
@@ -141,6 +187,18 @@ pub(crate) fn now_ms() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0)
 }
 
+/// What others wrote must not steer the terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+pub(crate) fn kind_word(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Capture => "microphone",
+        DeviceKind::Playback => "speaker",
+    }
+}
+
 fn line(text: &str) {
     let mut out = std::io::stdout().lock();
     // A reader that went away is no reason to drop the call.
@@ -167,7 +225,7 @@ fn delivery_word(delivery: Delivery) -> &'static str {
     }
 }
 
-fn delivery_sentence(delivery: Delivery) -> &'static str {
+pub(crate) fn delivery_sentence(delivery: Delivery) -> &'static str {
     match delivery {
         Delivery::Sending => "The call is being sent.",
         Delivery::Stored => "The server has the call.",

@@ -1,0 +1,224 @@
+//! The phone on a terminal: it feeds the model, does what the person wishes, and gives the terminal back at the end.
+//!
+//! The terminal is restored on every way out: quit, Ctrl-C, SIGTERM, SIGHUP, an error, a panic.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event as Typed, EventStream};
+use crossterm::execute;
+use futures_util::StreamExt as _;
+use ratatui::DefaultTerminal;
+use ringback::proto::call::{CallState, Direction};
+use ringback::signaling::SignalingHealth;
+use ringback::signaling::supabase::Online;
+use ringback::{Event, EventKind, Phone};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::args::Args;
+use crate::model::{Input, Model, Wish};
+use crate::setup::Ready;
+use crate::stderr::Muted;
+use crate::view::{self, Theme};
+
+/// The terminal, taken over. Dropping it gives it back.
+struct Screen {
+    terminal: DefaultTerminal,
+    _muted: Muted,
+}
+
+impl Screen {
+    fn take() -> io::Result<Self> {
+        // ratatui also puts a hook before the panic's message, so that it lands on the ordinary screen.
+        let muted = Muted::start()?;
+        let terminal = ratatui::try_init()?;
+        let screen = Self { terminal, _muted: muted };
+        execute!(io::stdout(), EnableBracketedPaste)?;
+        Ok(screen)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = execute!(io::stdout(), DisableBracketedPaste);
+        ratatui::restore();
+    }
+}
+
+/// What the loop woke up for.
+enum Woken {
+    Typed(Option<io::Result<Typed>>),
+    Phone(Option<Event>),
+    Online,
+    Tick,
+    Stop,
+}
+
+/// Shows the phone until the person quits. True: all went well.
+pub(crate) async fn run(args: &Args, ready: Ready) -> Result<bool, Box<dyn Error>> {
+    let Ready { phone, mut online, echo, notes } = ready;
+    let mut screen = Screen::take()?;
+    let ran = show(args, &phone, &mut screen, &mut online, echo, notes).await;
+    phone.close();
+    phone.closed().await;
+    drop(screen);
+    ran?;
+    Ok(true)
+}
+
+async fn show(
+    args: &Args,
+    phone: &Phone,
+    screen: &mut Screen,
+    online: &mut watch::Receiver<Vec<Online>>,
+    echo: Option<String>,
+    notes: Vec<String>,
+) -> Result<(), Box<dyn Error>> {
+    let theme = Theme { color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
+    let mut model = Model::new(phone.user().clone(), &args.server, echo);
+    for note in notes {
+        model.update(Input::Note(note));
+    }
+    phone.audio().set_levels(true);
+    let mut events = phone.events();
+    model.update(Input::Health(phone.signaling_health().borrow().clone()));
+    model.update(Input::Online(online.borrow_and_update().clone()));
+    let mut typed = EventStream::new();
+    let mut stop = std::pin::pin!(asked_to_stop());
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let start = Instant::now();
+    let mut first_call = args.call.clone();
+    let mut listening = true;
+    loop {
+        screen.terminal.draw(|frame| view::draw(frame, &model, theme))?;
+        let woken = tokio::select! {
+            biased;
+            stopped = &mut stop => {
+                stopped?;
+                Woken::Stop
+            }
+            typed = typed.next() => Woken::Typed(typed),
+            event = events.next() => Woken::Phone(event),
+            changed = online.changed(), if listening => {
+                listening = changed.is_ok();
+                Woken::Online
+            }
+            _ = tick.tick() => Woken::Tick,
+        };
+        model.update(Input::Tick(start.elapsed()));
+        let wishes = match woken {
+            Woken::Stop | Woken::Phone(None) | Woken::Typed(None) => return Ok(()),
+            Woken::Typed(Some(typed)) => match typed? {
+                Typed::Key(key) => model.update(Input::Key(key)),
+                Typed::Paste(text) => model.update(Input::Paste(text)),
+                // The next turn draws anew.
+                Typed::Resize(..) | Typed::FocusGained | Typed::FocusLost | Typed::Mouse(_) => Vec::new(),
+            },
+            Woken::Phone(Some(event)) => {
+                look(phone, &mut model).await;
+                let automatic = automatic(args, phone, &event);
+                model.update(Input::Phone(event));
+                automatic
+            }
+            Woken::Online => model.update(Input::Online(online.borrow_and_update().clone())),
+            Woken::Tick => {
+                look(phone, &mut model).await;
+                overdue(args, &model)
+            }
+        };
+        let is_online = *phone.signaling_health().borrow() == SignalingHealth::Online;
+        let first = first_call.take_if(|_| is_online).map(Wish::Call);
+        for wish in wishes.into_iter().chain(first) {
+            if wish == Wish::Quit {
+                return Ok(());
+            }
+            if let Err(error) = act(args, phone, &mut model, wish).await {
+                model.update(Input::Refused(error.to_string()));
+            }
+        }
+    }
+}
+
+/// What the arguments ask for without a key: `--hang-up-after`.
+fn overdue(args: &Args, model: &Model) -> Vec<Wish> {
+    let (Some(after), Some(talk)) = (args.hang_up_after, &model.talk) else { return Vec::new() };
+    let over = talk.active_since.is_some_and(|since| model.now.saturating_sub(since) >= after);
+    if over { vec![Wish::HangUp(talk.call)] } else { Vec::new() }
+}
+
+/// What the arguments ask for without a key: `--answer`.
+fn automatic(args: &Args, phone: &Phone, event: &Event) -> Vec<Wish> {
+    let Event::Call(event) = event else { return Vec::new() };
+    let EventKind::Incoming(_) = event.kind else { return Vec::new() };
+    let incoming = |call: &ringback::Call| call.id() == event.call && call.direction() == Direction::Incoming;
+    let rings = args.answer && phone.calls().iter().any(incoming);
+    if rings { vec![Wish::Accept(event.call)] } else { Vec::new() }
+}
+
+/// The calls as they are now, and how the media of the one shown does.
+async fn look(phone: &Phone, model: &mut Model) {
+    let calls = phone.calls();
+    model.update(Input::Calls(calls.iter().map(ringback::Call::snapshot).collect()));
+    let shown = model.talk.as_ref().map(|talk| talk.call);
+    for call in calls.iter().filter(|call| Some(call.id()) == shown) {
+        if matches!(call.state(), CallState::Active | CallState::Reconnecting)
+            && let Some(stats) = call.stats().await
+        {
+            model.update(Input::Stats(call.id(), Box::new(stats)));
+        }
+    }
+}
+
+async fn act(args: &Args, phone: &Phone, model: &mut Model, wish: Wish) -> Result<(), Box<dyn Error>> {
+    let call = |id| phone.calls().into_iter().find(|call| call.id() == id).ok_or("the call is over");
+    match wish {
+        Wish::Call(user) => {
+            let call = phone.call(&user).await?;
+            if args.muted {
+                call.set_muted(true).await?;
+            }
+        }
+        Wish::Accept(id) => {
+            call(id)?.accept().await?;
+            if args.muted {
+                call(id)?.set_muted(true).await?;
+            }
+        }
+        Wish::Decline(id) => call(id)?.decline().await?,
+        Wish::HangUp(id) => call(id)?.hang_up(),
+        Wish::Mute(id, on) => call(id)?.set_muted(on).await?,
+        Wish::Hold(id, on) => call(id)?.set_held(on).await?,
+        Wish::ListDevices => {
+            let devices = phone.audio().devices().await?;
+            model.update(Input::Devices(devices));
+        }
+        Wish::Choose(kind, choice) => phone.audio().choose(kind, choice).await?,
+        Wish::Quit => {}
+    }
+    look(phone, model).await;
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        // Raw mode turns Ctrl-C into a key; this is the signal from elsewhere.
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// Four looks a second: the clock of a call never seems to stand, and the figures can be read.
+const TICK: Duration = Duration::from_millis(250);
