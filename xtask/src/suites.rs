@@ -112,6 +112,16 @@ pub(crate) const SUITES: &[Suite] = &[
         ],
     },
     Suite {
+        name: "terminal",
+        budget: minutes(4),
+        covers: "the terminal phone in a real pseudo-terminal, and on a pipe, against the hub",
+        needs: &[],
+        steps: &[
+            Step::Build(&["build", "--workspace", "--example=phone"]),
+            Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=terminal*"]),
+        ],
+    },
+    Suite {
         name: "scenarios",
         budget: minutes(12),
         covers: "the real core and the real engine in virtual time and simulated networks",

@@ -1,0 +1,94 @@
+//! Without a terminal: lines out, commands in.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use ringback_server::RunningHub;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::pty::{Pty, hub, program};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_on_a_pipe_lists_calls_and_answers_one_on_a_screen() {
+    let hub = hub().await;
+    let mut screen = Pty::phone(&hub, "driver", (80, 24), &[]);
+    let mut pipe = Piped::start(&hub, &["--user", "rider"]);
+    pipe.until("Ready.").await;
+    screen.until(&["> rider"]);
+    pipe.type_line("online").await;
+    pipe.until("Online: driver, rider.").await;
+    pipe.type_line("devices").await;
+    pipe.until("  1  microphone tone (default)").await;
+    pipe.until("  2  speaker    null (default)").await;
+    pipe.type_line("use microphone 1").await;
+    pipe.until("The microphone is tone from now on.").await;
+    pipe.type_line("use speaker 9").await;
+    pipe.until("Not done: there is no such device: 9.").await;
+    pipe.type_line("call driver").await;
+    screen.until(&["rider calls you"]);
+    screen.press("a");
+    pipe.until("Active. Type hangup to end it.").await;
+    pipe.type_line("hangup").await;
+    screen.until(&["No call"]);
+    pipe.type_line("quit").await;
+    pipe.until("Closed.").await;
+    assert!(pipe.child.wait().await.unwrap().success());
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn json_lines_carry_the_list_and_the_devices() {
+    let hub = hub().await;
+    let mut pipe = Piped::start(&hub, &["--user", "rider", "--json"]);
+    pipe.until(r#""event":"ready""#).await;
+    pipe.type_line("devices").await;
+    let devices = pipe.until(r#""event":"devices""#).await;
+    assert!(devices.contains(r#""kind":"microphone""#) && devices.contains(r#""id":"null""#), "{devices}");
+    pipe.type_line("quit").await;
+    pipe.until(r#""event":"closed""#).await;
+    hub.stop().await;
+}
+
+/// A phone between two pipes.
+struct Piped {
+    child: Child,
+    input: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Piped {
+    fn start(hub: &RunningHub, more: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .args(["--server", &hub.url(), "--capture", "tone", "--playback", "null"])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, input, lines }
+    }
+
+    async fn type_line(&mut self, line: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// Reads on until a line has this in it.
+    async fn until(&mut self, text: &str) -> String {
+        let mut said = Vec::new();
+        let found = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                if line.contains(text) {
+                    return Some(line);
+                }
+                said.push(line);
+            }
+            None
+        };
+        let found = tokio::time::timeout(Duration::from_secs(30), found).await;
+        found.ok().flatten().unwrap_or_else(|| panic!("{text:?} was not said, but {said:#?}"))
+    }
+}
