@@ -26,7 +26,9 @@ pub(crate) fn run(name: Option<&str>, loss: bool, peer: Option<Peer>, rest: &[St
     let chosen = match name {
         None => known,
         Some(name) => {
-            let name = if loss { format!("{name}_loss") } else { name.to_owned() };
+            // Programs have underscores where commands have hyphens.
+            let name = name.replace('-', "_");
+            let name = if loss { format!("{name}_loss") } else { name };
             if !known.contains(&name) {
                 bail!("there is no benchmark `{name}`; there are: {}", known.join(", "));
             }
@@ -43,7 +45,11 @@ pub(crate) fn run(name: Option<&str>, loss: bool, peer: Option<Peer>, rest: &[St
         let program = format!("bench_{name}");
         eprintln!("== {name}");
         // The whole workspace's selection of features, as the tests have it: another one would build everything twice.
-        let build = ["build", "--release", "--quiet", "--workspace", "--bin", &program];
+        let mut build = vec!["build", "--release", "--quiet", "--workspace", "--bin", &program];
+        if name == "hub" {
+            // It runs as a process of its own.
+            build.extend(["--bin", "ringback-server"]);
+        }
         if !process::run(&mut workspace::cargo(&build), far(), process::print)?.success() {
             bail!("{program} could not be built");
         }

@@ -74,10 +74,12 @@ fn run(tally: &mut Tally, deadline: Instant) -> Result<()> {
     let target = Target::find()?;
     let party = |name: &str, mut command: Command| {
         command.env("HUB_URL", &target.url).env("HUB_KEY", &target.key).env("HUB_SECRET", &target.secret);
-        match &target.program {
-            Some(program) => command.env("HUB_PROGRAM", program),
-            None => command.env_remove("HUB_PROGRAM"),
-        };
+        for (variable, program) in OWN_HUBS {
+            match &target.programs {
+                Some(programs) => command.env(variable, programs.join(program)),
+                None => command.env_remove(variable),
+            };
+        }
         Script::new(name, command)
     };
     let official = |serializer: &str| -> Result<Command> {
@@ -85,13 +87,18 @@ fn run(tally: &mut Tally, deadline: Instant) -> Result<()> {
         command.arg(serializer);
         Ok(command)
     };
-    let parties = vec![
+    let mut parties = vec![
         party("raw", node::script(&folder(), "raw.js")?),
         party("realtime-js 1.0.0", official("1.0.0")?),
         party("realtime-js 2.0.0", official("2.0.0")?),
         party("realtime-py", python::script(&folder().join("python"), "official.py")?),
         party("realtime-rs", Command::new(rust_target().join("debug/hub-interop"))),
     ];
+    if let Some(programs) = &target.programs {
+        let mut faults = Command::new(programs.join("bench_hub_faults"));
+        faults.args(["--checks", "--seconds", FAULTS_S]);
+        parties.push(Script::new("faults", faults));
+    }
     tally.add(script::run_together(parties, deadline));
     if let Some(mut server) = target.server {
         match server.ended() {
@@ -108,8 +115,8 @@ struct Target {
     url: String,
     key: String,
     secret: String,
-    /// The server's program, for servers with fault switches; a real project has none.
-    program: Option<PathBuf>,
+    /// Where the programs of [`OWN_HUBS`] lie; a real project has none.
+    programs: Option<PathBuf>,
     server: Option<Server>,
 }
 
@@ -117,7 +124,7 @@ impl Target {
     fn find() -> Result<Target> {
         if let Some(Project { url: Some(url), key: Some(key), secret: Some(secret) }) = PROJECT.get() {
             let (url, key, secret) = (url.clone(), key.clone(), secret.clone());
-            return Ok(Target { url, key, secret, program: None, server: None });
+            return Ok(Target { url, key, secret, programs: None, server: None });
         }
         let programs = workspace::target().join("debug");
         let server = Server::start(&programs)?;
@@ -125,7 +132,7 @@ impl Target {
             url: server.url().to_owned(),
             key: DEMO_KEY.to_owned(),
             secret: DEMO_SECRET.to_owned(),
-            program: Some(programs.join("ringback-server")),
+            programs: Some(programs),
             server: Some(server),
         })
     }
@@ -155,6 +162,12 @@ fn rust_target() -> PathBuf {
 fn folder() -> PathBuf {
     workspace::root().join("tests/interop/hub")
 }
+
+/// How long phones call through a hub under faults; an hour of it is a benchmark.
+const FAULTS_S: &str = "60";
+
+/// What a check starts a hub of its own with, by the variable that names it.
+const OWN_HUBS: [(&str, &str); 2] = [("HUB_PROGRAM", "ringback-server"), ("HUB_STAND", "hub_stand")];
 
 static PROJECT: OnceLock<Project> = OnceLock::new();
 

@@ -106,7 +106,15 @@ pub(crate) const SUITES: &[Suite] = &[
         covers: "the official clients in JavaScript and Python, a Rust crate and a raw websocket against the hub",
         needs: setup::HUB,
         steps: &[
-            Step::Build(&["build", "--workspace", "--bin=ringback-server"]),
+            // The example brings the features that the dependencies have in tests: they are not built twice.
+            Step::Build(&[
+                "build",
+                "--workspace",
+                "--bin=ringback-server",
+                "--bin=hub_stand",
+                "--bin=bench_hub_faults",
+                "--example=phone",
+            ]),
             Step::Prepare(hub_suite::prepare),
             Step::Own(hub_suite::suite),
         ],

@@ -19,8 +19,8 @@ struct Options {
     /// Deliveries a second, all pairs together.
     #[arg(long, default_value_t = 5000)]
     rate: u32,
-    /// How long they talk.
-    #[arg(long, default_value_t = 20)]
+    /// How long they talk; who only listens is closed as idle after 60.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=50))]
     seconds: u64,
     /// Sockets that do nothing.
     #[arg(long, default_value_t = 10_000)]

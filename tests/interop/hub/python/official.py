@@ -13,6 +13,9 @@ from realtime.types import RealtimeSubscribeStates as State
 from checks import check, run, same, until
 from target import HUB, Hub, hub_with_limits, hub_with_switches, topic, user
 
+LIFE_S = 8
+"""Of a token that is to expire: short, and long enough for a join on a busy machine."""
+
 NOT_UNDERSTOOD: list[str] = []
 """Frames that the client could not read."""
 
@@ -100,7 +103,7 @@ async def refused() -> None:
         state, error = room.states[0]
         same(state, State.CHANNEL_ERROR, "the state")
         same("Unauthorized: You do not have permissions to read" in str(error), True, str(error))
-        same(4.9 <= took <= 9, True, f"taking 5 s, and not {took:.1f} s,")
+        same(4.9 <= took <= 10, True, f"taking 5 s, and not {took:.1f} s,")
 
 
 @check("a broadcast reaches the other and not the sender")
@@ -202,10 +205,10 @@ async def late_presence() -> None:
 @check("a refreshed token keeps the channel beyond the first expiry")
 async def refreshed() -> None:
     me = user()
-    async with client(token=HUB.token(me, 4)) as a:
+    async with client(token=HUB.token(me, LIFE_S)) as a:
         room = await Room(a, f"user:{me}", ("sig",), private=True, broadcast={"self": True}).joined()
         await a.set_auth(HUB.token(me))
-        await asyncio.sleep(6)
+        await asyncio.sleep(LIFE_S + 2)
         await room.channel.send_broadcast("sig", {})
         await room.heard("sig")
 
@@ -213,9 +216,9 @@ async def refreshed() -> None:
 @check("an expired token ends the channel for good")
 async def expired() -> None:
     me = user()
-    async with client(token=HUB.token(me, 3)) as a:
+    async with client(token=HUB.token(me, LIFE_S)) as a:
         room = await Room(a, f"user:{me}", private=True).joined()
-        await until(lambda: room.count(State.CLOSED), 9, "the end")
+        await until(lambda: room.count(State.CLOSED), 16, "the end")
         told = [str(error) for state, error in room.states if state == State.CHANNEL_ERROR]
         same(any("Token has expired 0 seconds ago" in text for text in told), True, f"the reason among {told}")
         await asyncio.sleep(4)

@@ -99,7 +99,7 @@ check(
     try {
       const end = await silent.closed;
       same(end.code, 1000, 'the close code');
-      between(end.at - last, 59_000, 68_000, 'the silence');
+      between(end.at - last, 58_000, 70_000, 'the silence');
       await listening.heard('tick');
     } finally {
       clearInterval(beat);

@@ -8,21 +8,17 @@ use crate::bench::BoxError;
 #[derive(Debug)]
 pub struct Cores {
     #[cfg(target_os = "linux")]
-    server: nix::sched::CpuSet,
+    server: rustix::thread::CpuSet,
     #[cfg(target_os = "linux")]
-    load: nix::sched::CpuSet,
+    load: rustix::thread::CpuSet,
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    use nix::unistd::Pid;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     use super::{BoxError, Child, Command, Cores};
-
-    /// The calling thread, and what it starts from now on.
-    const OWN: Pid = Pid::from_raw(0);
 
     impl Cores {
         /// Divides the cores of this process: the first for the server, the others for the load. Call it on the main
@@ -31,27 +27,25 @@ mod linux {
         /// # Errors
         /// There is one core only, or the system refuses.
         pub fn divide() -> Result<Self, BoxError> {
-            let all = sched_getaffinity(OWN)?;
-            let (mut server, mut load, mut count) = (CpuSet::new(), CpuSet::new(), 0);
-            for core in 0..CpuSet::count() {
-                if all.is_set(core)? {
-                    if count == 0 { &mut server } else { &mut load }.set(core)?;
-                    count += 1;
-                }
+            // `None` is the calling thread, and what it starts from now on.
+            let all = sched_getaffinity(None)?;
+            let (mut server, mut load) = (CpuSet::new(), CpuSet::new());
+            for core in (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)) {
+                if server.count() == 0 { &mut server } else { &mut load }.set(core);
             }
-            if count < 2 {
+            if load.count() == 0 {
                 return Err("the server and the load need a core each, and there is one only".into());
             }
-            sched_setaffinity(OWN, &load)?;
+            sched_setaffinity(None, &load)?;
             Ok(Self { server, load })
         }
 
         /// Starts a process on the server's core.
         pub(in crate::bench::hub) fn spawn_server(&self, command: &mut Command) -> Result<Child, BoxError> {
             // A child starts where the thread that starts it runs.
-            sched_setaffinity(OWN, &self.server)?;
+            sched_setaffinity(None, &self.server)?;
             let child = command.spawn();
-            sched_setaffinity(OWN, &self.load)?;
+            sched_setaffinity(None, &self.load)?;
             Ok(child?)
         }
     }
@@ -59,16 +53,17 @@ mod linux {
     /// Raises the limit of open files to what `sockets` need, here and in what is started.
     pub(in crate::bench::hub) fn raise_file_limit(sockets: usize) -> Result<(), BoxError> {
         let wanted = u64::try_from(sockets)? + super::OTHER_FILES;
-        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-        if hard < wanted {
+        // `None` is no limit.
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        if let Some(hard) = maximum.filter(|hard| *hard < wanted) {
             return Err(format!(
                 "{sockets} sockets need {wanted} open files, and the hard limit here is {hard}: raise it (ulimit -Hn, as \
                  root) or measure fewer sockets"
             )
             .into());
         }
-        if soft < wanted {
-            setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?;
+        if current.is_some_and(|soft| soft < wanted) {
+            setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })?;
         }
         Ok(())
     }

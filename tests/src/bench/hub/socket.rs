@@ -18,11 +18,11 @@ pub(super) type Reader = SplitStream<Stream>;
 
 /// Opens a socket and joins a public topic, given without its prefix.
 pub(super) async fn join(hub: &str, topic: &str) -> Result<(Writer, Reader), BoxError> {
-    let url =
-        format!("{}/realtime/v1/websocket?apikey={DEMO_KEY}&vsn=2.0.0", hub.replacen("http", "ws", 1));
+    let url = format!("{}/realtime/v1/websocket?apikey={DEMO_KEY}&vsn=2.0.0", hub.replacen("http", "ws", 1));
     let (stream, _) = tokio_tungstenite::connect_async(url).await?;
     let (mut writer, mut reader) = stream.split();
-    let config = r#"{"config":{"broadcast":{"ack":false,"self":false},"presence":{"enabled":false},"private":false}}"#;
+    let config =
+        r#"{"config":{"broadcast":{"ack":false,"self":false},"presence":{"enabled":false},"private":false}}"#;
     let join = format!(r#"["1","1","realtime:{topic}","phx_join",{config}]"#);
     writer.send(Message::text(join)).await?;
     let reply = reader.next().await.ok_or("the hub closed the socket")??;
