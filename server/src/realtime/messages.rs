@@ -41,10 +41,8 @@ impl Replay {
     /// Reads `config.broadcast.replay`; `None`: these are no replay params.
     pub(crate) fn read(wanted: &Value) -> Option<Self> {
         let since = wanted["since"].as_i64()?;
-        let limit = match &wanted["limit"] {
-            Value::Null => MOST_REPLAYED,
-            limit => limit.as_i64()?,
-        };
+        let limit = wanted.get("limit").filter(|limit| !limit.is_null());
+        let limit = limit.map_or(Some(MOST_REPLAYED), Value::as_i64)?;
         // Where the server's calendar ends: the years -9999 to 9999.
         if !(-377_705_116_800_000..=253_402_300_799_999).contains(&since) {
             return None;

@@ -49,7 +49,9 @@ impl Wishes {
             Value::String(key) if key.is_empty() => None,
             Value::String(key) => Some(key.clone()),
             Value::Null => None,
-            other => Some(other.to_string()),
+            key @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some(key.to_string())
+            }
         };
         let changes = config["postgres_changes"].as_array().map(Vec::as_slice).unwrap_or_default();
         Self {

@@ -189,10 +189,8 @@ impl Socket {
             self.end = Some(End::Close(NORMAL));
             return;
         }
-        if self.held.as_ref().is_some_and(|held| held.due.is_none_or(|due| due <= now)) {
-            if let Some(delivery) = self.held.take() {
-                self.deliver(delivery);
-            }
+        if let Some(delivery) = self.held.take_if(|held| held.due.is_none_or(|due| due <= now)) {
+            self.deliver(delivery);
         }
         self.handle_channels_time(now);
     }
