@@ -22,6 +22,7 @@ mod suites;
 mod tally;
 mod test;
 mod tools;
+mod web_suite;
 mod workspace;
 
 use std::process::ExitCode;

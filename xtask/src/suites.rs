@@ -9,6 +9,7 @@ use crate::{
     browser, check, demo_suite, hub_suite, mutants,
     setup::{self, Need},
     tally::Tally,
+    web_suite,
 };
 
 /// A test suite.
@@ -99,6 +100,13 @@ pub(crate) const SUITES: &[Suite] = &[
         covers: "the Supabase adapter against the hub, over real sockets",
         needs: &[],
         steps: &[Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=supabase*"])],
+    },
+    Suite {
+        name: "web",
+        budget: minutes(2),
+        covers: "the browser phone's decoders, call machine and types in Node",
+        needs: web_suite::NEEDS,
+        steps: &[Step::Own(web_suite::suite)],
     },
     Suite {
         name: "hub",

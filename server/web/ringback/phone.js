@@ -150,6 +150,7 @@ export class Phone extends EventTarget {
 
   /** @param {Call} call @param {object} options */
   async dial(call, options) {
+    this.signaling.prepare(call.peer);
     const code = await this.openMicrophone(call);
     // The user may have hung up while the browser asked.
     if (call.state === "ended") return this.settle();

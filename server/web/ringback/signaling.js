@@ -77,6 +77,12 @@ export class Signaling extends EventTarget {
     this.realtime.probe();
   }
 
+  /** A message for this user will come soon: its lane is joined meanwhile. @param {string} user */
+  prepare(user) {
+    if (this.options.token || this.lanes.has(user)) return;
+    this.openLane(user).used = performance.now();
+  }
+
   /** Sends a message, or loses it: the machine sends again. @param {Outgoing} message */
   send(message) {
     if (this.options.token) return void this.post(message, false);

@@ -19,7 +19,7 @@ const arriving = ({ text, envelope, padding = 0 }) => " ".repeat(padding) + (tex
 
 const kinds = new Set();
 for (const vector of vectors("valid")) {
-  await check(`valid vector: ${vector.name}`, () => {
+  await check(`a vector is read (${vector.name})`, () => {
     const { envelope, error } = decode(arriving(vector));
     assert.equal(error, undefined);
     const normal = vector.normal === "same" ? vector.envelope : vector.normal;
@@ -32,7 +32,7 @@ for (const vector of vectors("valid")) {
 await check("every kind of the message table has a vector", () => assert.equal(kinds.size, 14));
 
 for (const vector of vectors("invalid")) {
-  await check(`invalid vector: ${vector.name}`, () => assert.equal(decode(arriving(vector)).error, vector.error));
+  await check(`a vector is refused (${vector.name})`, () => assert.equal(decode(arriving(vector)).error, vector.error));
 }
 
 await check("an envelope of another version still names whom to answer", () => {

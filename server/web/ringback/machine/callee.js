@@ -8,6 +8,7 @@ import { checkSdp } from "../sdp.js";
 import { promise } from "./caller.js";
 import { talking } from "./call.js";
 import { isSame, isSameDevice, toInstance } from "./context.js";
+import { takeList } from "./candidates.js";
 import { Session } from "./session.js";
 import * as timers from "./timers.js";
 
@@ -38,7 +39,7 @@ export function accept(call, cx) {
   const session = new Session(cx, call.id, "callee", invite.offer !== undefined);
   // The invite was checked when it came.
   session.begin(invite.offer === undefined ? null : checkSdp(invite.offer), invite.candidates);
-  if (later) session.handleCandidates(later);
+  if (later) takeList(session, later);
   session.setQuiet(call.isQuiet);
   const talk = { session, peer: from, commit: invite.commit, nonce: null };
   call.phase = { name: "answering", heard: false, deadline: cx.now + timers.CONNECT, ...talk };

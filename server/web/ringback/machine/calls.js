@@ -25,6 +25,7 @@ import { Lobby } from "./lobby.js";
 import { Session } from "./session.js";
 import * as talk from "./talk.js";
 import * as timers from "./timers.js";
+import { boundTombstones } from "./tombstones.js";
 
 /** @typedef {import("./context.js").CallsConfig} CallsConfig */
 /** @typedef {import("./context.js").Effect} Effect */
@@ -183,7 +184,7 @@ export class Calls {
     if (call.state === before) return;
     const end = call.phase.name === "ended" ? call.phase.end : null;
     if (end === null || before !== null) this.cx.event(id, { type: "state", state: call.state, end });
-    if (end) this.boundTombstones(call.peer);
+    if (end) boundTombstones(this.calls, call.peer);
   }
 
   /** @param {(call: Call) => void} step */
@@ -336,7 +337,7 @@ export class Calls {
       const end = { code: "busy", by: /** @type {const} */ ("local") };
       call.phase = { name: "ended", end, visible: false, peer: from, since: cx.now, expires: cx.now + timers.TOMBSTONE };
       this.calls.set(id, call);
-      return this.boundTombstones(call.peer);
+      return boundTombstones(this.calls, call.peer);
     }
     this.updateAll((older) => {
       const { phase } = older;
@@ -372,22 +373,6 @@ export class Calls {
     const max = code === "unsupported_version" ? { max: 1 } : {};
     this.cx.sendOnce(call, toInstance(from), "error", { of, code, ...max });
   }
-
-  /** An acknowledged tombstone leaves first, then the oldest. @param {string} peer */
-  boundTombstones(peer) {
-    const evict = (/** @type {number} */ most, /** @type {(call: Call) => boolean} */ of) => {
-      const ended = [...this.calls.values()].filter((call) => call.phase.name === "ended" && of(call));
-      ended.sort((a, b) => Number(b.outbox.isQuiet) - Number(a.outbox.isQuiet) || since(a) - since(b));
-      for (const { id } of ended.slice(0, Math.max(0, ended.length - most))) this.calls.delete(id);
-    };
-    evict(TOMBSTONES_PER_PEER, (call) => call.peer === peer);
-    evict(TOMBSTONES, () => true);
-  }
-}
-
-/** @param {Call} call */
-function since({ phase }) {
-  return phase.name === "ended" ? phase.since : Infinity;
 }
 
 /** @param {Call} call */
@@ -415,5 +400,3 @@ const HANDLERS = {
 
 /** Calls that ring at once: more is a flood, and no user can choose. */
 const MAX_RINGING = 4;
-const TOMBSTONES = 256;
-const TOMBSTONES_PER_PEER = 16;

@@ -19,11 +19,12 @@
  * What to do when media does not come is in `ladder.js`.
  */
 
-import { checkCandidate } from "../candidate.js";
-import { CANDIDATES } from "../limits.js";
 import { checkSdp } from "../sdp.js";
+import {
+  addCandidates, beginGeneration, beginRemoteGeneration, keepEarly, onLocalCandidate, sendCandidates,
+} from "./candidates.js";
 import { Ladder } from "./ladder.js";
-import { BATCH, MISSING, MISSING_QUIET, PEER_CLOSED_WAIT } from "./timers.js";
+import { MISSING, MISSING_QUIET, PEER_CLOSED_WAIT } from "./timers.js";
 
 /** @typedef {import("./context.js").Context} Context */
 /** @typedef {import("../envelope.js").WireCandidate} WireCandidate */
@@ -136,9 +137,9 @@ export class Session {
     if (offer) {
       this.remoteFingerprint = offer.fingerprint;
       this.takeOffer(1, offer.clean, true);
-      this.addCandidates(candidates);
+      addCandidates(this, candidates);
     } else {
-      this.keepEarly(1, 1, candidates);
+      keepEarly(this, { conn: 1, generation: 1, candidates });
     }
   }
 
@@ -148,8 +149,8 @@ export class Session {
     this.stage = "open";
     if (sdp === null) return this.createOffer(false);
     this.takeAnswer(sdp);
-    this.addCandidates(candidates);
-    this.sendCandidates();
+    addCandidates(this, candidates);
+    sendCandidates(this);
   }
 
   /** @param {boolean} quiet */
@@ -166,7 +167,7 @@ export class Session {
       case "opened": return this.onOpened(event.fingerprint);
       case "offerReady": return this.onOfferReady(event.round, event.sdp);
       case "answerReady": return this.onAnswerReady(event.round, event.sdp);
-      case "candidate": return this.onLocalCandidate(event);
+      case "candidate": return onLocalCandidate(this, event);
       case "gatheringDone":
         this.conn.localEnd = true;
         if (this.conn.batch !== Infinity) this.conn.batch = 0;
@@ -198,7 +199,7 @@ export class Session {
   handleTimeout() {
     const { now } = this.cx;
     const { exchange, batch } = this.conn;
-    if (batch <= now && exchange !== "creating" && exchange !== "taking") this.sendCandidates();
+    if (batch <= now && exchange !== "creating" && exchange !== "taking") sendCandidates(this);
     if (this.peerClosed <= now) {
       this.peerClosed = Infinity;
       this.steps.push({ type: "peerGone" });
@@ -226,23 +227,13 @@ export class Session {
     }
   }
 
-  /**
-   * Takes a list of the peer. Says whether it is to be acknowledged: one that finds no place comes again.
-   * @param {{conn: number, generation: number, candidates: WireCandidate[]}} list
-   */
-  handleCandidates({ conn, generation, candidates }) {
-    const order = conn - this.conn.wire || generation - this.conn.remoteGeneration;
-    if (order === 0) this.addCandidates(candidates);
-    return order <= 0 || this.keepEarly(conn, generation, candidates);
-  }
-
   /** Asks the engine for the offer of the next round. It replaces the one that is outstanding. @param {boolean} iceRestart */
   createOffer(iceRestart) {
     const { conn } = this;
     conn.round += 1;
     conn.exchange = "creating";
     conn.iceRestart = iceRestart;
-    if (iceRestart) this.beginGeneration(conn.round);
+    if (iceRestart) beginGeneration(this, conn.round);
     this.tell({ type: "createOffer", round: conn.round, iceRestart });
   }
 
@@ -302,7 +293,7 @@ export class Session {
   describe(what, sdp) {
     if (this.stage !== "first") {
       this.negotiate(what, sdp, this.conn.iceRestart);
-      if (this.conn.batch !== Infinity) this.sendCandidates();
+      if (this.conn.batch !== Infinity) sendCandidates(this);
       return;
     }
     const facts = checkSdp(sdp);
@@ -323,8 +314,8 @@ export class Session {
     this.conn.iceRestart = iceRestart;
     this.tell({ type: "takeOffer", round, sdp });
     if (!iceRestart) return;
-    this.beginGeneration(round);
-    this.beginRemoteGeneration(round);
+    beginGeneration(this, round);
+    beginRemoteGeneration(this, round);
   }
 
   /** @param {string} sdp */
@@ -333,7 +324,7 @@ export class Session {
     if (conn.exchange !== "offered") return;
     conn.exchange = "idle";
     this.tell({ type: "takeAnswer", round: conn.round, sdp });
-    if (conn.round === 1 || conn.iceRestart) this.beginRemoteGeneration(conn.round);
+    if (conn.round === 1 || conn.iceRestart) beginRemoteGeneration(this, conn.round);
     this.retire();
     this.ladder.startRung(this);
   }
@@ -382,65 +373,4 @@ export class Session {
     this.remoteFingerprint ??= facts.fingerprint;
     return this.remoteFingerprint === facts.fingerprint ? facts.clean : null;
   }
-
-  /** From now on our candidates belong to this round. @param {number} round */
-  beginGeneration(round) {
-    if (this.conn.generation === round) return;
-    Object.assign(this.conn, { generation: round, local: [], localEnd: false, batch: Infinity });
-  }
-
-  /** @param {number} round */
-  beginRemoteGeneration(round) {
-    const { conn } = this;
-    if (conn.remoteGeneration !== round) {
-      conn.remoteGeneration = round;
-      conn.added.clear();
-    }
-    const early = this.early;
-    this.early = early.filter((list) => (list.conn - conn.wire || list.generation - round) > 0);
-    const list = early.find((one) => one.conn === conn.wire && one.generation === round);
-    this.addCandidates(list?.candidates ?? []);
-  }
-
-  /** @param {number} conn @param {number} generation @param {WireCandidate[]} candidates */
-  keepEarly(conn, generation, candidates) {
-    const others = this.early.filter((list) => list.conn !== conn || list.generation !== generation);
-    const room = others.length < EARLY_LISTS;
-    if (room) this.early = [...others, { conn, generation, candidates }];
-    return room;
-  }
-
-  /** Gives the engine those that it does not have and that the allow-list lets through. @param {WireCandidate[]} list */
-  addCandidates(list) {
-    const fresh = [];
-    for (const { candidate, mid } of list) {
-      const facts = checkCandidate(candidate, this.cx.config);
-      const full = this.conn.added.size >= CANDIDATES;
-      if (!facts || full || facts.transport === "tcp" || this.conn.added.has(facts.clean)) continue;
-      this.conn.added.add(facts.clean);
-      fresh.push({ candidate: facts.clean, mid });
-    }
-    if (fresh.length > 0) this.tell({ type: "addCandidates", candidates: fresh });
-  }
-
-  /** @param {WireCandidate} found */
-  onLocalCandidate({ candidate, mid }) {
-    const { conn } = this;
-    const known = conn.local.some((other) => other.candidate === candidate);
-    if (known || conn.local.length >= CANDIDATES) return;
-    conn.local.push({ candidate, mid });
-    conn.batch = Math.min(conn.batch, this.cx.now + BATCH);
-  }
-
-  /** Sends the complete list of the current generation, if there is anything in it. */
-  sendCandidates() {
-    const { conn } = this;
-    conn.batch = Infinity;
-    if (conn.local.length === 0) return;
-    const { wire, generation, local, localEnd } = conn;
-    this.steps.push({ type: "candidates", list: { conn: wire, generation, candidates: [...local], end: localEnd } });
-  }
 }
-
-/** Lists ahead of their description: more than the generations a peer may begin in 10 s have no use. */
-const EARLY_LISTS = 4;

@@ -7,6 +7,7 @@
 import { isKnown, legible } from "../endings.js";
 import { MESSAGE_BYTES } from "../limits.js";
 import { onEarlyHangup } from "./caller.js";
+import { takeList } from "./candidates.js";
 import { isSame, toInstance } from "./context.js";
 import { MESSAGE_TTL } from "./timers.js";
 
@@ -24,7 +25,7 @@ export function onCandidates(call, cx, { from, id, to, body }) {
     taken = true;
   } else if (call.talk) {
     if (to.device !== null) noteHeard(call);
-    taken = call.talk.session.handleCandidates(body);
+    taken = takeList(call.talk.session, body);
   }
   if (taken && to.device !== null) cx.ack(call.id, from, id);
 }

@@ -1,0 +1,28 @@
+//! The suite `web`: the modules of the browser phone in Node, without a browser.
+//!
+//! | script of `tests/interop/web` | checks |
+//! |---|---|
+//! | `vectors.mjs` | decoders and allow-lists against the vectors and samples of the Rust code, the texts of the endings |
+//! | `machine.mjs` | the call machine in virtual time: its rules, and random schedules |
+//! | `types.mjs` | the JSDoc types of every module, by TypeScript |
+
+use std::time::Instant;
+
+use crate::{node, script::Script, setup::Need, tally::Tally, workspace};
+
+/// What the suite needs beyond [`setup::BUILD`](crate::setup::BUILD).
+pub(crate) const NEEDS: &[Need] = &[Need::Node, Need::Npm];
+
+/// Runs every script, one after the other: they take seconds.
+pub(crate) fn suite(tally: &mut Tally, deadline: Instant) {
+    let folder = workspace::root().join("tests/interop/web");
+    for (name, file) in SCRIPTS {
+        match node::script(&folder, file) {
+            Ok(command) => tally.add(Script::new(name, command).run(deadline)),
+            Err(error) => tally.fail(name, &format!("{error:#}")),
+        }
+    }
+}
+
+const SCRIPTS: [(&str, &str); 3] =
+    [("web vectors", "vectors.mjs"), ("web machine", "machine.mjs"), ("web types", "types.mjs")];
