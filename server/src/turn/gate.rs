@@ -30,6 +30,7 @@ use turn_server_proto::types::stun::prelude::{
 use super::config::TurnConfig;
 use super::credentials::{Named, password};
 use super::ledger::{Ledger, NoPlace, Place, add};
+use super::relay::Parity;
 
 /// What a client may do.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Gate {
     peers: HashMap<IpAddr, Instant>,
     /// Channels, and until when they are kept for their peer.
     channels: HashMap<u16, (SocketAddr, Instant)>,
+    /// What the last Allocate wanted.
+    parity: Parity,
     /// The Allocate that succeeded, and its answer.
     allocated: Option<(TransactionId, Vec<u8>)>,
 }
@@ -80,7 +83,7 @@ type Refusal = u16;
 impl Gate {
     pub(super) fn new(config: Arc<TurnConfig>, ledger: Arc<Ledger>) -> Self {
         let (peers, channels) = (HashMap::new(), HashMap::new());
-        Self { config, ledger, user: None, peers, channels, allocated: None }
+        Self { config, ledger, user: None, peers, channels, parity: Parity::Any, allocated: None }
     }
 
     /// Judges a frame of the client. `unix` is the wall clock, which credentials expire by.
@@ -114,6 +117,11 @@ impl Gate {
                 None => Judgement::Pass,
             },
         }
+    }
+
+    /// The ports that the last Allocate takes.
+    pub(super) fn parity(&self) -> Parity {
+        self.parity
     }
 
     /// The machine has answered an Allocate with an allocation.
@@ -196,7 +204,7 @@ impl Gate {
         }
     }
 
-    fn consider_allocate(&self, request: &Message<'_>, by: &Identified) -> Result<Considered, Refusal> {
+    fn consider_allocate(&mut self, request: &Message<'_>, by: &Identified) -> Result<Considered, Refusal> {
         match &self.allocated {
             Some((transaction, answer)) if *transaction == request.transaction_id() => {
                 return Ok(Considered::Again(answer.clone()));
@@ -205,10 +213,12 @@ impl Gate {
             Some(_) => return Ok(Considered::Allowed(None)),
             None => {}
         }
-        // Ports are not reserved (RFC 8656 section 7.2, steps 7 and 10).
-        if request.has_attribute(EvenPort::TYPE) || request.has_attribute(ReservationToken::TYPE) {
+        // No port is kept for later (RFC 8656 section 7.2, steps 7 and 10).
+        let even = request.attribute::<EvenPort>().ok();
+        if even.as_ref().is_some_and(EvenPort::requested) || request.has_attribute(ReservationToken::TYPE) {
             return Err(ErrorCode::INSUFFICIENT_CAPACITY);
         }
+        self.parity = if even.is_some() { Parity::Even } else { Parity::Any };
         // The crate loses an allocation of two families whose first one fails.
         let four = self.config.relay.iter().any(|relay| relay.bind.is_ipv4());
         if request.has_attribute(AdditionalAddressFamily::TYPE) && !four {

@@ -219,7 +219,7 @@ impl<O: Outlet> Session<O> {
         let Some(ip) = self.config.relay.iter().find(|relay| relay.bind.is_ipv4() == four) else {
             return Err(SocketAllocateError::AddressFamilyNotSupported);
         };
-        match Relay::open(*ip, self.config.relay_ports.as_ref()) {
+        match Relay::open(*ip, self.config.relay_ports.as_ref(), self.gate.parity()) {
             Ok(relay) => {
                 let advertised = relay.advertised;
                 self.relays.push(relay);

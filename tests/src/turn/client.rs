@@ -158,7 +158,11 @@ impl Client {
         let sent = self.machine.send_to(TransportType::Udp, peer, bytes, now);
         let Ok(transmit) = sent else { return Err(Denied { code: None }) };
         if let Some(transmit) = transmit {
-            let frame = transmit.data.build();
+            let mut frame = transmit.data.build();
+            // The crate does not pad channel data over a stream (RFC 8656 section 12.5).
+            if matches!(self.wire, Wire::Stream(_)) {
+                frame.resize(frame.len().next_multiple_of(4), 0);
+            }
             self.wire.write(&frame).await.map_err(|_| Denied { code: None })?;
         }
         Ok(())
@@ -177,16 +181,12 @@ impl Client {
         }
     }
 
-    /// Gives the allocation back; returns when the server has hung up or said that it is gone.
+    /// Gives the allocation back, without waiting for the answer.
     pub async fn delete(mut self) {
         let now = self.now();
-        if self.machine.delete(now).is_err() {
-            return;
-        }
-        while self.machine.relayed_addresses().next().is_some() {
-            if self.step().await.is_err() {
-                return;
-            }
+        if self.machine.delete(now).is_ok() {
+            // A server that has hung up has nothing to give back.
+            let _ = self.flush().await;
         }
     }
 
@@ -220,8 +220,21 @@ impl Client {
             () = sleep_until(until) => return Ok(()),
         };
         buffer.truncate(size);
+        let known = self.codes.len();
         self.received(buffer);
-        self.flush().await.map_err(hung_up)
+        self.flush().await.map_err(hung_up)?;
+        if self.codes.len() > known && self.is_final() { Err(self.denied()) } else { Ok(()) }
+    }
+
+    /// Is the last code the server's last word? The first 401 asks for a signature, 438 for another nonce. The crate
+    /// waits for a signed answer until it gives up, and servers do not sign for those whom they do not know.
+    fn is_final(&self) -> bool {
+        let unauthorized = self.codes.iter().filter(|code| **code == 401).count();
+        match self.codes.last() {
+            Some(401) => unauthorized > 1,
+            Some(438) | None => false,
+            Some(_) => true,
+        }
     }
 
     fn received(&mut self, bytes: Vec<u8>) {

@@ -64,6 +64,7 @@ async fn datagrams_of_every_length_keep_theirs(start: impl AsyncFn(Rules) -> Tes
     for over in [Over::Udp, Over::Tcp] {
         let mut client = client(&server, over).await;
         let relay = soon(client.allocate()).await.unwrap();
+        soon(client.permit(at.ip())).await.unwrap();
         soon(client.bind(at)).await.unwrap();
         // Padding to four bytes must not show; 1,400 is a full media packet.
         for length in [1, 2, 3, 4, 5, 1_400] {

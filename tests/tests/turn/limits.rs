@@ -120,6 +120,7 @@ async fn relayed_bytes_are_counted() {
     let relay = soon(client.allocate()).await.unwrap();
     let peer = peer().await;
     let at = peer.local_addr().unwrap();
+    soon(client.permit(at.ip())).await.unwrap();
     soon(client.bind(at)).await.unwrap();
     client.send(at, &[1; 100]).await.unwrap();
     heard(&peer).await;
