@@ -3,6 +3,8 @@
 
 pub mod audio;
 pub mod clock;
+#[cfg(feature = "diagnose")]
+pub mod diagnose;
 mod driver;
 mod entropy;
 mod error;
@@ -32,3 +34,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
 struct Guide;
+
+#[cfg(all(doctest, feature = "diagnose"))]
+#[doc = include_str!("../../docs/doctor.md")]
+struct Doctor;

@@ -15,6 +15,8 @@ use crate::audio::engine::Engine;
 use crate::audio::leg::AudioStats;
 use crate::audio::run::Runner;
 use crate::audio::tones::TonePlan;
+#[cfg(feature = "diagnose")]
+use crate::audio::trial::try_open;
 use crate::media::link::SoundLink;
 use crate::proto::ConnId;
 use crate::proto::call::{AudioInput, AudioPlan};
@@ -97,7 +99,8 @@ impl AudioEngine {
         let (events, rx) = mpsc::channel(EVENT_PLACES);
         let board = StatsBoard::default();
         let engine = Engine::new(devices.clone(), &config, EventSender(events), board.clone())?;
-        let handle = AudioHandle { runner: Runner::new(engine, config.clock), devices, board };
+        let runner = Runner::new(engine, config.clock);
+        let handle = AudioHandle { runner, devices, board, choices: Arc::default() };
         Ok((handle, AudioEvents(rx)))
     }
 }
@@ -108,6 +111,8 @@ pub struct AudioHandle {
     runner: Runner,
     devices: Arc<dyn AudioDevices>,
     board: StatsBoard,
+    /// What was chosen last.
+    choices: Arc<Mutex<BTreeMap<DeviceKind, DeviceChoice>>>,
 }
 
 impl AudioHandle {
@@ -142,6 +147,20 @@ impl AudioHandle {
         tokio::task::spawn_blocking(move || devices.list()).await.unwrap_or(Err(DeviceError::Lost))
     }
 
+    /// Opens the device of a kind for a moment, beside whatever is open; its name. Takes as long as the device does.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the device.
+    #[cfg(feature = "diagnose")]
+    pub(crate) async fn try_open(&self, kind: DeviceKind) -> Result<String, DeviceError> {
+        let choice = self.choices.lock().unwrap_or_else(PoisonError::into_inner).get(&kind).cloned();
+        let choice = choice.unwrap_or_default();
+        match kind {
+            DeviceKind::Capture => try_open(|reports| self.devices.open_capture(&choice, reports)).await,
+            DeviceKind::Playback => try_open(|reports| self.devices.open_playback(&choice, reports)).await,
+        }
+    }
+
     /// Uses another device from now on, in calls under way too.
     ///
     /// # Errors
@@ -155,6 +174,7 @@ impl AudioHandle {
         {
             return Err(DeviceError::UnknownDevice(id.clone()));
         }
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, choice.clone());
         self.runner.order(|orders| {
             orders.choices.insert(kind, choice);
         });

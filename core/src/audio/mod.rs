@@ -42,6 +42,8 @@ mod run;
 pub mod synthetic;
 pub mod tap;
 mod tones;
+#[cfg(feature = "diagnose")]
+mod trial;
 
 pub use clocked::{CaptureFrom, ClockedDevices, PlaybackTo, SplitDevices};
 pub use codec::{CodecError, EncoderConfig};

@@ -1,8 +1,14 @@
-//! Networks: name resolution and change events.
+//! Networks: name resolution and change events; questions to servers, by HTTP and in STUN.
 
+#[cfg(feature = "diagnose")]
+pub(crate) mod failure;
 #[cfg(feature = "supabase")]
 pub(crate) mod http;
 mod resolve;
+#[cfg(feature = "diagnose")]
+pub(crate) mod stun;
+#[cfg(feature = "diagnose")]
+pub(crate) mod tls;
 mod watch;
 
 pub use resolve::{CachedResolver, Resolver, SystemResolver};

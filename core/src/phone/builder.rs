@@ -243,7 +243,7 @@ impl PhoneBuilder {
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let engine = match self.engine {
             Some(engine) => engine,
-            None => default_engine(self.ice_servers, self.local_demo)?,
+            None => default_engine(self.ice_servers.clone(), self.local_demo)?,
         };
         let devices = self.devices.unwrap_or_else(crate::audio::default_devices);
         let (audio, sounds) = AudioEngine::start(devices, self.audio).map_err(|_| StartError::Codec)?;
@@ -259,7 +259,8 @@ impl PhoneBuilder {
             durable: false,
             local_demo: self.local_demo,
         };
-        let (shared, commands) = Shared::new(engine.clone(), audio, ids);
+        let (shared, commands) =
+            Shared::new(engine.clone(), audio, ids, Arc::downgrade(&self.signaling), self.ice_servers);
         let shared = Arc::new(shared);
         let ports = Ports {
             clock,

@@ -130,6 +130,26 @@ impl Phone {
         self.shared().signals.network_changed();
     }
 
+    /// Looks for what stands between this phone and a good call: devices, signaling, clock, STUN and TURN servers.
+    ///
+    /// Takes 8 s at most, and can run during a call, which it does not disturb. See [`diagnose`](crate::diagnose).
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the diagnosis up; a TURN server may hold a port for ten minutes.
+    #[cfg(feature = "diagnose")]
+    pub async fn diagnose(&self, options: crate::diagnose::DiagnoseOptions) -> crate::diagnose::Diagnosis {
+        let shared = self.shared();
+        let patient = crate::diagnose::Patient {
+            audio: shared.audio.clone(),
+            in_call: !shared.snapshots().is_empty(),
+            signaling: shared.signaling.upgrade(),
+            health: shared.health.subscribe(),
+            ice_servers: shared.ice_servers.clone(),
+            resolver: Arc::new(crate::net::SystemResolver),
+        };
+        crate::diagnose::diagnose(patient, options).await
+    }
+
     /// The user of this phone.
     pub fn user(&self) -> &UserId {
         &self.live.user

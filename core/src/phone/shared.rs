@@ -1,9 +1,8 @@
 //! What the handles of a phone share with its driver.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -12,10 +11,11 @@ use crate::audio::AudioHandle;
 use crate::entropy::CallIds;
 use crate::error::CallError;
 use crate::events::Publisher;
+use crate::media::ice::IceServers;
 use crate::media::{ConnStats, MediaEngine};
 use crate::proto::call::{CallSnapshot, CallState, Command, VerbError};
 use crate::proto::{CallId, ConnId};
-use crate::signaling::SignalingHealth;
+use crate::signaling::{Signaling, SignalingHealth};
 
 /// A command on its way to the driver; the answer names the call that it led to.
 #[derive(Debug)]
@@ -32,6 +32,9 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<dyn MediaEngine>,
     pub(crate) audio: AudioHandle,
     pub(crate) ids: CallIds,
+    /// The ports that a diagnosis looks at; the pumps keep signaling alive.
+    pub(crate) signaling: Weak<dyn Signaling>,
+    pub(crate) ice_servers: Option<Arc<dyn IceServers>>,
     commands: mpsc::Sender<Asked>,
     calls: Mutex<BTreeMap<CallId, KnownCall>>,
     /// Counts the calls that were shown, so that they can be told in that order.
@@ -72,6 +75,8 @@ impl Shared {
         engine: Arc<dyn MediaEngine>,
         audio: AudioHandle,
         ids: CallIds,
+        signaling: Weak<dyn Signaling>,
+        ice_servers: Option<Arc<dyn IceServers>>,
     ) -> (Self, mpsc::Receiver<Asked>) {
         let (commands, asked) = mpsc::channel(COMMAND_PLACES);
         let shared = Self {
@@ -81,6 +86,8 @@ impl Shared {
             engine,
             audio,
             ids,
+            signaling,
+            ice_servers,
             commands,
             calls: Mutex::new(BTreeMap::new()),
             shown: AtomicU64::new(0),

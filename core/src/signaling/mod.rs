@@ -12,10 +12,12 @@ pub use crate::proto::call::StoredHow;
 pub use crate::proto::signal::{Outgoing, RefusedWhy, To};
 
 pub mod memory;
+mod probe;
 #[cfg(feature = "supabase")]
 pub mod supabase;
 mod token;
 
+pub use probe::{ProbeError, ServerTime};
 pub use token::{StaticToken, Token, TokenAnswer, TokenWhy, UserToken};
 
 /// A transport of envelopes, for one phone: the phone is the only one to call `next`, and closes it when it closes.
@@ -36,6 +38,29 @@ pub trait Signaling: Send + Sync + 'static {
 
     /// The network under the phone changed: what is open may be dead, so look at once. The default does nothing.
     fn network_changed(&self) {}
+
+    /// Asks the server for a sign of life over the connection in use: how long that takes, there and back. For a
+    /// diagnosis; it disturbs no call. Pends as long as the server does. The default has no way to ask.
+    ///
+    /// # Errors
+    /// See [`ProbeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the question up.
+    fn probe(&self) -> BoxFuture<'_, Result<Duration, ProbeError>> {
+        Box::pin(std::future::ready(Err(ProbeError::NotSupported)))
+    }
+
+    /// Asks the server for its wall clock, as [`Signaling::probe`] asks for a sign of life.
+    ///
+    /// # Errors
+    /// See [`ProbeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the question up.
+    fn server_time(&self) -> BoxFuture<'_, Result<ServerTime, ProbeError>> {
+        Box::pin(std::future::ready(Err(ProbeError::NotSupported)))
+    }
 
     /// Whether it is closed for good, so that no phone can start with it. The default does not know, and says no.
     fn is_closed(&self) -> bool {

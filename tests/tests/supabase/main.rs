@@ -5,5 +5,6 @@ mod exchange;
 mod faults;
 mod lobby;
 mod phone;
+mod probes;
 mod road;
 mod tokens;

@@ -25,6 +25,7 @@ macro_rules! against_both {
 }
 
 mod allocate;
+mod diagnosed;
 mod fetched;
 mod limits;
 mod lives;

@@ -53,6 +53,9 @@ pub enum Input {
     Resumed,
     /// The network under the socket changed: probe the socket, or try again, at once.
     NetworkChanged,
+    /// Ask the server for a sign of life beside the heartbeat; answered by [`Event::Probed`] while the websocket is
+    /// open, else not at all. One question is out at a time; another one meanwhile shares its answer.
+    Probe,
     /// Nothing but time passed.
     Tick,
 }
@@ -146,6 +149,11 @@ pub enum Event {
     Presence(Topic, PresenceChange),
     /// The server says something about a channel.
     System(Topic, SystemNote),
+    /// The server answered [`Input::Probe`].
+    Probed {
+        /// There and back.
+        round_trip: Duration,
+    },
     /// A frame made no sense and was thrown away.
     BadFrame(BadFrame),
 }

@@ -30,6 +30,7 @@
 //! What it does not do: `postgres_changes`, and REST.
 
 mod backoff;
+mod beat;
 mod binary;
 mod body;
 mod channel;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::backoff::Backoff;
+use super::beat::{Freshness, Heartbeat, Probe};
 use super::body::{self, Body};
 use super::channel::{Aftermath, Channel, TokenView};
 use super::frame::{self, BadFrame, Packet, Serializer};
@@ -36,30 +37,7 @@ enum Link {
     /// A try is under way.
     Connecting,
     /// Open.
-    Open { since: Timestamp, heartbeat: Heartbeat, fresh: Freshness },
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Heartbeat {
-    Due {
-        at: Timestamp,
-    },
-    Sent {
-        reference: u64,
-        at: Timestamp,
-        /// The network changed: a dead socket is likely.
-        probe: bool,
-    },
-}
-
-/// Whether what is read now can be old.
-#[derive(Debug, Clone, Copy)]
-enum Freshness {
-    Fresh,
-    /// Time passed unseen; the reply to this heartbeat ends it, for the server sends in order.
-    Unknown {
-        until_reply: u64,
-    },
+    Open { since: Timestamp, heartbeat: Heartbeat, fresh: Freshness, probe: Option<Probe> },
 }
 
 impl Socket {
@@ -128,6 +106,7 @@ impl Socket {
             Input::Token(secret) => self.handle_token(secret),
             Input::Resumed => self.handle_resumed(now),
             Input::NetworkChanged => self.handle_network_change(now),
+            Input::Probe => self.handle_probe(now),
             Input::Tick => {}
         }
         if heard && was_joining && !self.is_joining() {
@@ -181,7 +160,7 @@ impl Socket {
     fn handle_opened(&mut self, now: Timestamp) {
         let Link::Connecting = self.link else { return };
         let heartbeat = Heartbeat::Due { at: now + HEARTBEAT };
-        self.link = Link::Open { since: now, heartbeat, fresh: Freshness::Fresh };
+        self.link = Link::Open { since: now, heartbeat, fresh: Freshness::Fresh, probe: None };
         self.wire.event(Event::Up);
     }
 
@@ -243,7 +222,10 @@ impl Socket {
     fn handle_socket_frame(&mut self, now: Timestamp, frame: frame::Frame<'_>) -> Result<(), BadFrame> {
         let tag = frame.reference;
         let Body::Reply(_) = body::read(frame)? else { return Ok(()) };
-        let Link::Open { heartbeat, fresh, .. } = &mut self.link else { return Ok(()) };
+        let Link::Open { heartbeat, fresh, probe, .. } = &mut self.link else { return Ok(()) };
+        if let Some(asked) = probe.take_if(|probe| tag.is(probe.reference)) {
+            self.wire.event(Event::Probed { round_trip: now.since(asked.at) });
+        }
         if let Freshness::Unknown { until_reply } = *fresh
             && tag.is(until_reply)
         {
@@ -288,6 +270,13 @@ impl Socket {
                 self.beat(now, true);
             }
         }
+    }
+
+    fn handle_probe(&mut self, now: Timestamp) {
+        let Link::Open { probe: probe @ None, .. } = &mut self.link else { return };
+        let reference = self.wire.next_ref();
+        *probe = Some(Probe { reference, at: now });
+        self.wire.send(None, reference, SOCKET_TOPIC, "heartbeat", &json!({}));
     }
 
     /// The failures so far say nothing about the network of now. The next due timer connects.

@@ -17,14 +17,14 @@ mod inbox;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use self::faults::{Dice, fold};
 use self::inbox::{Found, Inbox};
-use super::{Outgoing, RefusedWhy, Signaling, SignalingEvent};
+use super::{Outgoing, ProbeError, RefusedWhy, ServerTime, Signaling, SignalingEvent};
 use crate::BoxFuture;
 use crate::proto::{CallId, DeviceId, UserId};
 
@@ -45,6 +45,20 @@ pub struct MemorySignaling {
     hub: MemoryHub,
     port: u64,
     wake: Arc<Notify>,
+}
+
+/// The wall clock that a [`MemoryHub`] shows to phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HubClock {
+    /// The machine's.
+    #[default]
+    Right,
+    /// Behind the machine's by this much.
+    Behind(Duration),
+    /// Ahead of the machine's by this much.
+    Ahead(Duration),
+    /// It has none.
+    Missing,
 }
 
 /// What the hub did so far, counted per delivery.
@@ -84,6 +98,7 @@ struct HubState {
     seed: u64,
     gone: bool,
     faults: Faults,
+    clock: HubClock,
     pair_faults: BTreeMap<(UserId, UserId), Faults>,
     down: BTreeSet<(UserId, DeviceId)>,
     ports: BTreeMap<u64, Port>,
@@ -109,6 +124,7 @@ impl MemoryHub {
             seed,
             gone: false,
             faults: Faults::default(),
+            clock: HubClock::Right,
             pair_faults: BTreeMap::new(),
             down: BTreeSet::new(),
             ports: BTreeMap::new(),
@@ -135,6 +151,11 @@ impl MemoryHub {
     /// What goes wrong between all pairs that have no faults of their own.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+    }
+
+    /// The wall clock that phones are shown.
+    pub fn set_clock(&self, clock: HubClock) {
+        self.lock().clock = clock;
     }
 
     /// What goes wrong from one user to another, one way; `None`: the hub's faults again.
@@ -220,6 +241,34 @@ impl Signaling for MemorySignaling {
         })
     }
 
+    /// Takes twice the delay of the hub's faults; a hub that loses everything never answers.
+    fn probe(&self) -> BoxFuture<'_, Result<Duration, ProbeError>> {
+        Box::pin(async move {
+            let faults = self.hub.lock().up(self.port)?;
+            if faults.loss >= 1.0 {
+                return std::future::pending().await;
+            }
+            let start = Instant::now();
+            tokio::time::sleep(faults.delay * 2).await;
+            Ok(start.elapsed())
+        })
+    }
+
+    fn server_time(&self) -> BoxFuture<'_, Result<ServerTime, ProbeError>> {
+        Box::pin(async move {
+            let state = self.hub.lock();
+            state.up(self.port)?;
+            let now = SystemTime::now();
+            let server = match state.clock {
+                HubClock::Right => now,
+                HubClock::Behind(by) => now - by,
+                HubClock::Ahead(by) => now + by,
+                HubClock::Missing => return Err(ProbeError::NoAnswer),
+            };
+            Ok(ServerTime { asked: now, server, answered: now })
+        })
+    }
+
     fn is_closed(&self) -> bool {
         self.hub.lock().ports.get(&self.port).is_none_or(|port| port.inbox.is_closed())
     }
@@ -241,6 +290,12 @@ impl Drop for MemorySignaling {
 }
 
 impl HubState {
+    fn up(&self, port: u64) -> Result<Faults, ProbeError> {
+        let port = self.ports.get(&port).filter(|port| port.inbox.is_up()).ok_or(ProbeError::Offline)?;
+        let to_oneself = (port.user.clone(), port.user.clone());
+        Ok(self.pair_faults.get(&to_oneself).unwrap_or(&self.faults).to_owned())
+    }
+
     fn send(&mut self, from: u64, message: Outgoing) -> Result<(), RefusedWhy> {
         let Some(sender) = self.ports.get(&from).filter(|port| port.inbox.is_up()) else {
             return Err(RefusedWhy::Unavailable);

@@ -53,6 +53,13 @@ impl Endpoint {
         format!("{scheme}://{host}:{port}{prefix}/realtime/v1/websocket?apikey={key}&vsn={vsn}")
     }
 
+    /// The root: whatever it answers has a date.
+    pub(super) fn root(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        let Self { host, port, prefix, .. } = self;
+        format!("{scheme}://{host}:{port}{prefix}/")
+    }
+
     pub(super) fn broadcast(&self, topic: &str, event: &str) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         let Self { host, port, prefix, .. } = self;

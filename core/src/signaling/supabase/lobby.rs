@@ -129,6 +129,7 @@ impl Lobby {
             | Event::PushFailed { .. }
             | Event::Presence(..)
             | Event::System(..)
+            | Event::Probed { .. }
             | Event::BadFrame(_) => None,
         }
     }

@@ -37,14 +37,19 @@ mod feed;
 mod lanes;
 mod link;
 mod lobby;
+mod probes;
 mod pump;
 mod reasons;
 mod rest;
+mod time;
 pub(crate) mod tls;
+mod way;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use rustls::ClientConfig;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::endpoint::Endpoint;
 use self::events::Events;
@@ -52,9 +57,11 @@ use self::feed::TokenFeed;
 use self::lanes::Lanes;
 pub use self::lobby::Online;
 use self::lobby::{Lobby, LobbyConfig};
-use self::pump::{Pump, PumpConfig, Way};
+use self::probes::ProbeReply;
+use self::pump::{Pump, PumpConfig};
 use self::rest::Rest;
-use super::{Outgoing, RefusedWhy, Signaling, SignalingEvent, Token};
+use self::way::Way;
+use super::{Outgoing, ProbeError, RefusedWhy, ServerTime, Signaling, SignalingEvent, Token};
 use crate::BoxFuture;
 use crate::clock::{BootClock, Clock};
 use crate::proto::phoenix::{Access, JoinConfig, Serializer, Socket, Topic};
@@ -66,6 +73,9 @@ pub struct SupabaseSignaling {
     access: Mode,
     events: Arc<Events>,
     commands: mpsc::Sender<Outgoing>,
+    probes: mpsc::Sender<ProbeReply>,
+    endpoint: Arc<Endpoint>,
+    tls: ClientConfig,
     stop: watch::Sender<bool>,
     /// The network changed; any number of times is one.
     network: Arc<Notify>,
@@ -204,13 +214,14 @@ impl SupabaseBuilder {
         };
         let events = Arc::new(Events::default());
         let (commands, commands_rx) = mpsc::channel(OUTBOX);
+        let (probes, probes_rx) = mpsc::channel(PROBES);
         let (stop, stop_rx) = watch::channel(false);
         let (ended_tx, ended) = watch::channel(false);
         let network = Arc::new(Notify::new());
         let pump = Pump::new(PumpConfig {
             url: endpoint.websocket(&self.api_key, self.serializer.vsn()),
-            endpoint,
-            tls: Arc::new(tls),
+            endpoint: endpoint.clone(),
+            tls: Arc::new(tls.clone()),
             inbox,
             join,
             machine: Socket::new(self.serializer, seed),
@@ -220,6 +231,7 @@ impl SupabaseBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(BootClock::new())),
             events: events.clone(),
             commands: commands_rx,
+            probes: probes_rx,
             stop: stop_rx,
             network: network.clone(),
         });
@@ -228,7 +240,18 @@ impl SupabaseBuilder {
             // Nobody may be waiting any more.
             let _ = ended_tx.send(true);
         });
-        Ok(SupabaseSignaling { access, events, commands, stop, network, ended, online })
+        Ok(SupabaseSignaling {
+            access,
+            events,
+            commands,
+            probes,
+            endpoint,
+            tls,
+            stop,
+            network,
+            ended,
+            online,
+        })
     }
 }
 
@@ -257,6 +280,19 @@ impl Signaling for SupabaseSignaling {
         self.network.notify_one();
     }
 
+    /// A heartbeat of its own on the websocket.
+    fn probe(&self) -> BoxFuture<'_, Result<Duration, ProbeError>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            self.probes.try_send(reply).map_err(|_| ProbeError::Offline)?;
+            answer.await.unwrap_or(Err(ProbeError::Offline))
+        })
+    }
+
+    fn server_time(&self) -> BoxFuture<'_, Result<ServerTime, ProbeError>> {
+        Box::pin(time::server_time(self.endpoint.clone(), self.tls.clone()))
+    }
+
     fn is_closed(&self) -> bool {
         *self.stop.borrow()
     }
@@ -279,5 +315,7 @@ impl std::fmt::Debug for SupabaseBuilder {
 
 /// Messages that wait for the pump. When full, `send` refuses and the call machine sends again.
 const OUTBOX: usize = 256;
+/// Probes that wait for the pump. When full, a probe is told that signaling is offline.
+const PROBES: usize = 4;
 /// The limit of an envelope.
 const MAX_BYTES: usize = 64 * 1024;

@@ -14,13 +14,15 @@ use super::feed::{TokenFeed, TokenNews};
 use super::lanes::{Lanes, Route, Waiting};
 use super::link::{Link, LinkEvent};
 use super::lobby::Lobby;
+use super::probes::{ProbeReply, Probes};
 use super::reasons::{why_lost, why_parted, why_refused, why_unpushed};
-use super::rest::{Post, Posted, Rest};
+use super::rest::{Post, Posted};
+use super::way::Way;
 use crate::clock::Clock;
 use crate::proto::phoenix::{Broadcast, Event, Input, JoinConfig, Output, Payload, PushId, Socket, Topic};
 use crate::proto::{MessageId, Timestamp};
 use crate::redacted::Redacted;
-use crate::signaling::{OfflineWhy, Outgoing, RefusedWhy, SignalingEvent, SignalingHealth};
+use crate::signaling::{OfflineWhy, Outgoing, ProbeError, RefusedWhy, SignalingEvent, SignalingHealth};
 
 pub(super) struct PumpConfig {
     pub(super) endpoint: Arc<Endpoint>,
@@ -35,16 +37,9 @@ pub(super) struct PumpConfig {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) events: Arc<Events>,
     pub(super) commands: mpsc::Receiver<Outgoing>,
+    pub(super) probes: mpsc::Receiver<ProbeReply>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) network: Arc<Notify>,
-}
-
-/// How messages leave.
-pub(super) enum Way {
-    /// On the socket, over the peers' topics.
-    Lanes(Lanes),
-    /// By REST.
-    Post(Box<Rest>),
 }
 
 pub(super) struct Pump {
@@ -54,6 +49,7 @@ pub(super) struct Pump {
     /// Broadcasts whose reply is out.
     pushes: BTreeMap<PushId, MessageId>,
     next_push: u64,
+    probes: Probes,
     /// How far the clock that counts suspends was ahead of the other.
     slept: Duration,
 }
@@ -64,6 +60,7 @@ enum Woken {
     NetworkChanged,
     Link(LinkEvent),
     Message(Outgoing),
+    Probe(ProbeReply),
     Token(TokenNews),
     Posted(MessageId, Posted),
     Time,
@@ -73,7 +70,7 @@ impl Pump {
     pub(super) fn new(config: PumpConfig) -> Self {
         let slept = config.clock.now().since(config.clock.monotonic());
         let (link, start) = (Link::Down, Instant::now());
-        Self { config, link, start, pushes: BTreeMap::new(), next_push: 0, slept }
+        Self { config, link, start, pushes: BTreeMap::new(), next_push: 0, probes: Probes::default(), slept }
     }
 
     pub(super) async fn run(mut self) {
@@ -91,6 +88,7 @@ impl Pump {
                 news = self.config.feed.next() => Woken::Token(news),
                 (id, posted) = self.config.way.next() => Woken::Posted(id, posted),
                 Some(message) = self.config.commands.recv() => Woken::Message(message),
+                Some(reply) = self.config.probes.recv() => Woken::Probe(reply),
                 event = self.link.next() => Woken::Link(event),
                 () = sleep_until(deadline) => Woken::Time,
             };
@@ -104,6 +102,11 @@ impl Pump {
                 }
                 Woken::Link(event) => self.handle_link(event),
                 Woken::Message(message) => self.send(message),
+                Woken::Probe(reply) => {
+                    if self.probes.take(reply, matches!(self.link, Link::Open(_))) {
+                        self.handle(Input::Probe);
+                    }
+                }
                 Woken::Token(news) => self.handle_token(news),
                 Woken::Posted(id, posted) => self.handle_posted(id, posted),
                 Woken::Time => self.handle(Input::Tick),
@@ -172,7 +175,9 @@ impl Pump {
     fn take_event(&mut self, event: Event) {
         match event {
             Event::Up => tracing::debug!("the websocket is open"),
+            Event::Probed { round_trip } => self.probes.answer(Ok(round_trip)),
             Event::Down { why, retry_in } => {
+                self.probes.answer(Err(ProbeError::Offline));
                 self.offline(why_lost(why), retry_in);
                 let topics = match &mut self.config.way {
                     Way::Lanes(lanes) => lanes.forget_all(),
@@ -374,16 +379,6 @@ impl Pump {
 
     fn now(&self) -> Timestamp {
         Timestamp::ZERO + self.start.elapsed()
-    }
-}
-
-impl Way {
-    /// The next post that ended. Cancel safe.
-    async fn next(&mut self) -> (MessageId, Posted) {
-        match self {
-            Way::Lanes(_) => std::future::pending().await,
-            Way::Post(rest) => rest.next().await,
-        }
     }
 }
 

@@ -183,3 +183,27 @@ fn a_changed_network_ends_the_wait_for_the_next_try() {
     bench.input(Input::NetworkChanged);
     assert_eq!((bench.disconnects, bench.connects.len()), (1, 3));
 }
+
+#[test]
+fn a_probe_tells_how_long_its_own_answer_took() {
+    let mut bench = Bench::open(Serializer::V2);
+    bench.answers = false;
+    bench.input(Input::Probe);
+    bench.input(Input::Probe);
+    assert_eq!(bench.take_frames(), [json!([null, "1", "phoenix", "heartbeat", {}])]);
+    bench.pass(Duration::from_millis(80));
+    bench.answer_heartbeat("7");
+    assert_eq!(bench.take_events(), []);
+    bench.answer_heartbeat("1");
+    bench.answer_heartbeat("1");
+    assert_eq!(bench.take_events(), [Event::Probed { round_trip: Duration::from_millis(80) }]);
+}
+
+#[test]
+fn a_probe_that_is_not_answered_costs_nothing() {
+    let mut bench = Bench::open(Serializer::V2);
+    bench.answers = false;
+    bench.input(Input::Probe);
+    bench.pass(seconds(24));
+    assert_eq!((bench.disconnects, bench.take_events()), (0, Vec::new()));
+}

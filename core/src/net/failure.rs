@@ -1,0 +1,53 @@
+//! Why a STUN or TURN server could not be asked, in terms that tell people what to mend.
+
+/// Why a STUN or TURN server could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ServerFailure {
+    /// Its name has no address.
+    #[error("the name of the server cannot be resolved")]
+    Name,
+    /// There is no route to its address.
+    #[error("there is no way to the server from this network")]
+    Unreachable,
+    /// Nothing listens at its port.
+    #[error("nothing listens at the port of the server")]
+    Closed,
+    /// It did not answer in time.
+    #[error("the server does not answer")]
+    Silent,
+    /// It took the connection and ended it without an answer.
+    #[error("the server hung up")]
+    HungUp,
+    /// It answers, but not in STUN.
+    #[error("the server does not speak STUN")]
+    NotStun,
+    /// No secure connection came about.
+    #[error("no secure connection: {0}")]
+    Tls(TlsFailure),
+}
+
+/// Why a secure connection to a server did not come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum TlsFailure {
+    /// The certificate has expired.
+    #[error("its certificate has expired")]
+    Expired,
+    /// The certificate is not valid yet.
+    #[error("its certificate is not valid yet")]
+    NotYetValid,
+    /// No authority that is trusted here has issued the certificate.
+    #[error("its certificate comes from nobody that is trusted here")]
+    UnknownIssuer,
+    /// The certificate is for another name.
+    #[error("its certificate is for another name")]
+    WrongName,
+    /// Something else is wrong with the certificate.
+    #[error("its certificate is refused")]
+    Certificate,
+    /// It does not speak TLS at that port.
+    #[error("it does not speak TLS")]
+    NotTls,
+    /// Both sides speak TLS and found nothing in common.
+    #[error("the TLS handshake failed")]
+    Handshake,
+}

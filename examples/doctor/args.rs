@@ -1,0 +1,84 @@
+//! The command line of the doctor.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use ringback::proto::Language;
+
+/// Says what stands between this machine and a good call: devices, signaling, clock, STUN and TURN.
+///
+/// Without --ice it asks the server for its STUN and TURN servers, as a phone does. With a local ringback-server no
+/// argument is needed.
+///
+/// Exit status: 0 all is fine, 1 there are warnings, 2 there are problems, 3 the doctor could not look.
+#[derive(Debug, Parser)]
+#[command(name = "doctor", version)]
+pub(crate) struct Args {
+    /// Where the signaling server is: a Supabase project's URL or a local ringback-server's.
+    #[arg(long, env = "RINGBACK_SERVER", default_value = "http://127.0.0.1:4000")]
+    pub(crate) server: String,
+
+    /// The project's anon (publishable) key. Default: what a local server says, or its usual one.
+    #[arg(long, env = "RINGBACK_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+
+    /// The signed-in user's token. A local demo server gives one by itself.
+    #[arg(long, env = "RINGBACK_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// Use private channels: only the user's own phones can listen.
+    #[arg(long, requires = "token")]
+    pub(crate) private: bool,
+
+    /// Who is signed in; with --private the token's sub.
+    #[arg(long, default_value = "doctor")]
+    pub(crate) user: String,
+
+    /// A STUN or TURN server: stun:HOST, turn:HOST, turn:HOST?transport=tcp, turns:HOST. May be given more than once.
+    #[arg(long = "ice", value_name = "URL")]
+    pub(crate) ice: Vec<String>,
+
+    /// The TURN user name.
+    #[arg(long, requires = "turn_password")]
+    pub(crate) turn_user: Option<String>,
+
+    /// The TURN password.
+    #[arg(long, env = "RINGBACK_TURN_PASSWORD", hide_env_values = true)]
+    pub(crate) turn_password: Option<String>,
+
+    /// Trust these certificates (PEM) for turns: too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_certificates: Option<PathBuf>,
+
+    /// List microphone and speaker without opening them.
+    #[arg(long)]
+    pub(crate) no_devices: bool,
+
+    /// The language of the verdicts.
+    #[arg(long, value_enum, default_value_t = Lang::En)]
+    pub(crate) lang: Lang,
+
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Log to standard error, such as info or ringback=debug.
+    #[arg(long, env = "RINGBACK_LOG", default_value = "error")]
+    pub(crate) log: String,
+}
+
+/// A language of the verdicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    En,
+    Fr,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Language::En,
+            Lang::Fr => Language::Fr,
+        }
+    }
+}
