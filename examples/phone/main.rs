@@ -172,9 +172,9 @@ impl Terminal {
             "hangup" => return self.hang_up().await,
             "stats" => return self.show_stats(&call).await,
             _ => {
-                return self
-                    .report
-                    .hint("Commands: answer, decline, hangup, mute, unmute, hold, resume, stats, call USER, quit.");
+                return self.report.hint(
+                    "Commands: answer, decline, hangup, mute, unmute, hold, resume, stats, call USER, quit.",
+                );
             }
         };
         if let Err(error) = done {

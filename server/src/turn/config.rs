@@ -159,7 +159,11 @@ mod tests {
             TurnConfig::default(),
             TurnConfig { realm: String::new(), ..config() },
             TurnConfig { listen: everywhere, host: Some("h".into()), ..config() },
-            TurnConfig { listen: everywhere, relay: vec![RelayIp { bind: four, advertise: four }], ..config() },
+            TurnConfig {
+                listen: everywhere,
+                relay: vec![RelayIp { bind: four, advertise: four }],
+                ..config()
+            },
             TurnConfig { relay: vec![RelayIp { bind: four, advertise: six }], ..config() },
             TurnConfig { relay_ports: no_ports, ..config() },
         ] {

@@ -14,9 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use turn_server_proto::stun::Instant;
-use turn_server_proto::types::attribute::{
-    ChannelNumber, EvenPort, ReservationToken, XorPeerAddress,
-};
+use turn_server_proto::types::attribute::{ChannelNumber, EvenPort, ReservationToken, XorPeerAddress};
 use turn_server_proto::types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION};
 use turn_server_proto::types::stun::attribute::{ErrorCode, Username};
 use turn_server_proto::types::stun::message::{
@@ -224,12 +222,7 @@ impl Gate {
     }
 
     /// A signed refusal.
-    fn refuse(
-        &self,
-        request: &Message<'_>,
-        code: Refusal,
-        integrity: IntegrityAlgorithm,
-    ) -> Option<Vec<u8>> {
+    fn refuse(&self, request: &Message<'_>, code: Refusal, integrity: IntegrityAlgorithm) -> Option<Vec<u8>> {
         let error = ErrorCode::builder(code).build().ok()?;
         let mut answer = Message::builder_error(request, MessageWriteVec::new());
         answer.add_attribute(&error).ok()?;

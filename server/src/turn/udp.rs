@@ -47,7 +47,15 @@ impl Udp {
     pub(super) fn new(config: Arc<TurnConfig>, ledger: Arc<Ledger>, socket: UdpSocket) -> io::Result<Self> {
         let server = socket.local_addr()?;
         let (clients, half_open) = (HashMap::new(), VecDeque::new());
-        Ok(Self { config, ledger, socket: Arc::new(socket), server, clients, half_open, tasks: JoinSet::new() })
+        Ok(Self {
+            config,
+            ledger,
+            socket: Arc::new(socket),
+            server,
+            clients,
+            half_open,
+            tasks: JoinSet::new(),
+        })
     }
 
     /// Serves until it is told to stop; then every session is gone.
@@ -98,8 +106,7 @@ impl Udp {
     fn open(&mut self, client: SocketAddr, datagram: &[u8]) {
         self.make_room();
         let outlet = UdpOutlet { socket: self.socket.clone(), client };
-        let session =
-            Session::new(self.config.clone(), self.ledger.clone(), outlet, self.server, client);
+        let session = Session::new(self.config.clone(), self.ledger.clone(), outlet, self.server, client);
         let established = session.established();
         let (frames, inbox) = mpsc::channel(QUEUE);
         // The queue is new and has room.

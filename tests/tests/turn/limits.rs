@@ -30,13 +30,13 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 }
 
 /// An Allocate without credentials: what every client begins with.
-const ALLOCATE: [u8; 28] = [
-    0, 3, 0, 8, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 0x19, 0, 4, 17, 0, 0, 0,
-];
+const ALLOCATE: [u8; 28] =
+    [0, 3, 0, 8, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 0x19, 0, 4, 17, 0, 0, 0];
 
 #[tokio::test]
 async fn connections_that_say_nothing_are_closed() {
-    let server = started(TurnConfig { setup_limit: Duration::from_millis(50), ..TurnConfig::default() }).await;
+    let server =
+        started(TurnConfig { setup_limit: Duration::from_millis(50), ..TurnConfig::default() }).await;
     let silent = TcpStream::connect(server.addr()).await.unwrap();
     let half_a_hello = TcpStream::connect(server.tls_addr().unwrap()).await.unwrap();
     let mut half_a_frame = TcpStream::connect(server.addr()).await.unwrap();

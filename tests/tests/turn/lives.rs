@@ -63,7 +63,8 @@ async fn an_address_in_use_is_an_error() {
 
 #[tokio::test]
 async fn urls_name_every_way_in() {
-    let config = TurnConfig { host: Some("turn.example".into()), secret: "s".into(), ..TurnConfig::default() };
+    let config =
+        TurnConfig { host: Some("turn.example".into()), secret: "s".into(), ..TurnConfig::default() };
     let server = TurnServer::start(config).await.unwrap();
     let port = server.addr().port();
     assert_eq!(server.urls().stun, [format!("stun:turn.example:{port}")]);

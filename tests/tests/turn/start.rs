@@ -20,7 +20,8 @@ pub(crate) async fn coturn(rules: Rules) -> TestServer {
 
 /// Says so if coturn is not installed.
 pub(crate) fn coturn_is_missing(test: &str) -> bool {
-    let there = Command::new("turnserver").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there =
+        Command::new("turnserver").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let missing = there.is_err();
     if missing {
         skipped(test, "coturn is not installed");

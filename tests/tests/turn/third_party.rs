@@ -47,7 +47,9 @@ async fn coturns_client_relays_over_udp() {
 async fn coturns_client_relays_over_tcp() {
     let server = embedded(Rules::default()).await;
     let port = server.addr().port();
-    let Some(output) = uclient("coturns_client_relays_over_tcp", &server, &["-t"], port).await else { return };
+    let Some(output) = uclient("coturns_client_relays_over_tcp", &server, &["-t"], port).await else {
+        return;
+    };
     nothing_was_lost(&output);
 }
 

@@ -65,7 +65,9 @@ pub enum HttpIceServersError {
     #[error("the URL of the ICE servers is not of the form https://host/path")]
     Url,
     /// Without TLS, to a machine that is not on this network: the user's token would be read on the way.
-    #[error("the URL of the ICE servers has no TLS: use https:// (http:// is for machines on the same network)")]
+    #[error(
+        "the URL of the ICE servers has no TLS: use https:// (http:// is for machines on the same network)"
+    )]
     Insecure,
     /// The API key has characters that no header may have.
     #[error("the API key has characters that no header may have")]
@@ -94,8 +96,7 @@ impl HttpIceServers {
             Some("http") => return Err(HttpIceServersError::Insecure),
             Some(_) | None => return Err(HttpIceServersError::Url),
         }
-        let mut api_key =
-            HeaderValue::from_str(api_key.as_ref()).map_err(|_| HttpIceServersError::Key)?;
+        let mut api_key = HeaderValue::from_str(api_key.as_ref()).map_err(|_| HttpIceServersError::Key)?;
         api_key.set_sensitive(true);
         let tls = tls::client_config().map_err(|_| HttpIceServersError::Tls)?;
         // Asked once or twice an hour: a connection kept open would only be closed by the server meanwhile.

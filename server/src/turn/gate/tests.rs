@@ -103,7 +103,8 @@ fn refused(judgement: Judgement, pass: &TurnCredential) -> u16 {
 fn a_minted_name_is_introduced_once() {
     let mut stage = Stage::new();
     let pass = stage.minted("rider");
-    let Judgement::Introduce { username, password, place: None } = stage.judge(&request(&pass, REFRESH, |_| {}))
+    let Judgement::Introduce { username, password, place: None } =
+        stage.judge(&request(&pass, REFRESH, |_| {}))
     else {
         panic!("not introduced")
     };

@@ -82,7 +82,10 @@ async fn servers_and_their_life_are_read() {
     assert_eq!((list.servers[1].username.as_str(), list.servers[1].credential.as_str()), ("9:u", "c"));
     let asked = server.await.unwrap().remove(0).to_lowercase();
     assert!(asked.starts_with("post /functions/v1/turn-credentials http/1.1\r\n"), "{asked}");
-    assert!(asked.contains("\r\napikey: key\r\n") && asked.contains("\r\nauthorization: bearer jwt\r\n"), "{asked}");
+    assert!(
+        asked.contains("\r\napikey: key\r\n") && asked.contains("\r\nauthorization: bearer jwt\r\n"),
+        "{asked}"
+    );
 }
 
 #[tokio::test]
