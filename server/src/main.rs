@@ -44,6 +44,11 @@ async fn run(settings: &Settings) -> ExitCode {
     if settings.secret_is_public() {
         tracing::warn!("the signing secret is the public one of the demo, and other machines can connect");
     }
+    // Before anybody is told that we are here.
+    let mut signals = match StopSignals::new() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format!("signals cannot be received: {error}")),
+    };
     let stack = match Stack::start(settings.stack()).await {
         Ok(stack) => stack,
         Err(error) => return failed(&advice(&error)),
@@ -56,17 +61,14 @@ async fn run(settings: &Settings) -> ExitCode {
     );
     // Nobody may be reading: that is no reason not to serve.
     let _ = say(&welcome(&stack, settings));
-    if let Err(error) = asked_to_stop().await {
-        tracing::error!(%error, "signals cannot be received");
-        return ExitCode::FAILURE;
-    }
+    signals.next().await;
     tracing::info!("stopping; a second signal ends at once");
     tokio::select! {
         () = stack.stop() => {
             tracing::info!("stopped");
             ExitCode::SUCCESS
         }
-        _ = asked_to_stop() => ExitCode::from(INTERRUPTED),
+        () = signals.next() => ExitCode::from(INTERRUPTED),
     }
 }
 
@@ -134,19 +136,41 @@ fn failed(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// The signals that ask a program to end; from its making on, none is missed.
 #[cfg(unix)]
-async fn asked_to_stop() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
-#[cfg(not(unix))]
-async fn asked_to_stop() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+/// Ctrl-C.
+#[cfg(windows)]
+struct StopSignals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = self.0.recv().await;
+    }
 }
 
 /// What examples connect to unless told otherwise.

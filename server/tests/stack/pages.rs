@@ -67,7 +67,7 @@ async fn pages_of_other_servers_may_use_the_hub_but_not_the_demo_or_the_figures(
             .map(str::to_owned)
     };
     assert_eq!(allowed("/health").await.as_deref(), Some("http://elsewhere.example"));
-    assert_eq!(allowed("/local/token").await, None);
+    assert_eq!(allowed("/local/faults").await, None);
     assert_eq!(allowed("/status").await, None);
     let ask = [
         ("origin", "http://elsewhere.example"),

@@ -41,7 +41,7 @@ async fn a_checked_configuration_is_a_file_that_means_the_same() {
         "warn,x=\"y\"",
         "--check",
     ];
-    let first = out(&run(&[&flags[..6], &["--check"]].concat(), &[]).await);
+    let first = out(&run(&flags, &[]).await);
     let file = folder.file("ringback.toml", &first);
     let second = out(&run(&["--config", &file, "--check"], &[]).await);
     let bare = |text: &str| {
