@@ -142,10 +142,9 @@ impl Stack {
     pub async fn start(config: StackConfig) -> Result<RunningStack, StartError> {
         config.check()?;
         let StackConfig { hub, tls, turn, turn_tls_port, echo, status_key } = config;
-        let turn_tls = tls.as_ref().map(|source| source.server_config(&[])).transpose()?;
         let tls = tls.map(|source| source.server_config(&["http/1.1"])).transpose()?;
         let mut listener = listen(hub.listen).await?;
-        let has_tls = tls.is_some();
+        let (has_tls, turn_tls) = (tls.is_some(), tls.as_deref().map(without_protocols));
         if let Some(config) = tls {
             listener = listener.with_tls(config);
         }
@@ -288,6 +287,13 @@ async fn start_turn(
         ..MintingConfig::default()
     };
     Ok((turn, minting))
+}
+
+/// The same certificate for a server that negotiates no protocol.
+fn without_protocols(config: &ServerConfig) -> Arc<ServerConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols.clear();
+    Arc::new(config)
 }
 
 /// A secret that nobody knows, for this run.
