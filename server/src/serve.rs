@@ -1,7 +1,7 @@
 //! Serving a router on one listener: accepting, the time and number limits of connections, and a graceful stop.
 //!
 //! ```text
-//! accept --> [ TLS handshake, 5 s ] --> request head, 10 s --> the router --> next request
+//! accept --> [ TLS handshake, 5 s ] --> request head, 10 s --> the router, 30 s --> next request
 //!                                                               +--> a websocket: leaves this module
 //! ```
 //!
@@ -14,19 +14,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tower_http::timeout::TimeoutLayer;
 
 /// A bound port that nobody serves yet; clients that connect wait.
 #[derive(Debug)]
 pub(crate) struct Listener {
     tcp: TcpListener,
     addr: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 /// A router being served. Dropping it ends every connection that is not a websocket.
@@ -41,7 +46,12 @@ impl Listener {
     pub(crate) async fn bind(addr: SocketAddr) -> io::Result<Self> {
         let tcp = TcpListener::bind(addr).await?;
         let addr = tcp.local_addr()?;
-        Ok(Self { tcp, addr })
+        Ok(Self { tcp, addr, tls: None })
+    }
+
+    /// Speaks TLS instead of plain TCP.
+    pub(crate) fn with_tls(self, config: Arc<ServerConfig>) -> Self {
+        Self { tls: Some(config), ..self }
     }
 
     /// Where it listens.
@@ -49,10 +59,17 @@ impl Listener {
         self.addr
     }
 
+    /// The URL that a client is given: `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
     /// Serves the router from now on.
     pub(crate) fn serve(self, router: Router) -> Serving {
         let (stop, stopped) = watch::channel(false);
-        Serving { stop, task: tokio::spawn(accept(self.tcp, router, stopped)) }
+        let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT));
+        Serving { stop, task: tokio::spawn(accept(self, router, stopped)) }
     }
 }
 
@@ -81,7 +98,7 @@ impl Drop for Serving {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+async fn accept(listener: Listener, router: Router, stopped: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut asked_to_stop = stopped.clone();
@@ -89,7 +106,7 @@ async fn accept(listener: TcpListener, router: Router, stopped: watch::Receiver<
         let accepted = tokio::select! {
             // An error says that the server was dropped: stop, too.
             _ = asked_to_stop.wait_for(|&stop| stop) => break,
-            accepted = listener.accept() => accepted,
+            accepted = listener.tcp.accept() => accepted,
             Some(_) = connections.join_next() => continue,
         };
         let stream = match accepted {
@@ -106,9 +123,10 @@ async fn accept(listener: TcpListener, router: Router, stopped: watch::Receiver<
             tracing::debug!("too many connections: one is closed unheard");
             continue;
         };
+        let tls = listener.tls.clone().map(TlsAcceptor::from);
         let (router, stopped) = (router.clone(), stopped.clone());
         connections.spawn(async move {
-            connection(stream, router, stopped).await;
+            connection(stream, tls, router, stopped).await;
             drop(place);
         });
     }
@@ -118,12 +136,24 @@ async fn accept(listener: TcpListener, router: Router, stopped: watch::Receiver<
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, router: Router, stopped: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
     // Small frames one by one: waiting for more would add 40 ms to each.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    requests(stream, router, stopped).await;
+    let Some(tls) = tls else {
+        return requests(stream, router, stopped).await;
+    };
+    match tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => requests(stream, router, stopped).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
 }
 
 /// Answers the requests of a connection until it ends, becomes a websocket, or the server stops.
@@ -168,7 +198,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// Connections that have not become websockets. A browser holds 6; 1,024 file descriptors is a usual limit of a process,
 /// but whoever hits that one is told so by `accept`.
 const MOST_CONNECTIONS: usize = 4096;
+/// Three round trips of a slow mobile network.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 /// How long a client may take for the head of a request, and keep a connection without a request.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long a request may take, its body included. The slowest answer of ours is a refused connection's, after 2 s.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// Between two attempts to accept when the system refuses.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -68,6 +68,7 @@ pub(crate) const SUITES: &[Suite] = &[
                 "--test=audio_thread",
                 "--test=phone_handles",
                 "--test=hub",
+                "--test=stack",
             ]),
             Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--doc"]),
         ],

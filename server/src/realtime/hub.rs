@@ -19,6 +19,7 @@ use crate::realtime::faults::{FaultSwitches, Faults};
 use crate::realtime::http;
 use crate::realtime::limits::Meters;
 use crate::realtime::messages::{Messages, Row};
+use crate::realtime::passed::Tap;
 use crate::realtime::snapshot::{Counters, HubSnapshot};
 use crate::realtime::topics::{TopicKey, Topics};
 use crate::realtime::wire::Cast;
@@ -33,6 +34,7 @@ pub struct Hub;
 pub struct RunningHub {
     state: Arc<HubState>,
     addr: SocketAddr,
+    url: String,
     serving: Serving,
     /// Every socket holds a clone of its sender: it ends when the last socket is gone.
     sockets: mpsc::Receiver<()>,
@@ -73,6 +75,7 @@ pub(crate) struct HubState {
     pub(crate) meters: Meters,
     pub(crate) counters: Counters,
     pub(crate) topics: Topics,
+    pub(crate) tap: Tap,
     pub(crate) orders: broadcast::Sender<Order>,
     messages: Mutex<Messages>,
     /// When the first join woke the replication connection.
@@ -87,17 +90,21 @@ impl Hub {
     /// The address cannot be listened on.
     pub async fn start(config: HubConfig) -> io::Result<RunningHub> {
         let listener = Listener::bind(config.listen).await?;
-        Ok(RunningHub::serve(HubState::new(config), listener, Router::new()))
+        Ok(RunningHub::serve(HubState::new(config), listener, |hub| hub))
     }
 }
 
 impl RunningHub {
-    /// Serves the hub's routes and `more` on one listener.
-    pub(crate) fn serve(state: Arc<HubState>, listener: Listener, more: Router) -> Self {
+    /// Serves the hub's routes, and whatever `whole` makes of them.
+    pub(crate) fn serve(
+        state: Arc<HubState>,
+        listener: Listener,
+        whole: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let (alive, sockets) = mpsc::channel(1);
-        let addr = listener.addr();
-        let serving = listener.serve(http::router(state.clone(), alive).merge(more));
-        Self { state, addr, serving, sockets }
+        let (addr, url) = (listener.addr(), listener.url());
+        let serving = listener.serve(whole(http::router(state.clone(), alive)));
+        Self { state, addr, url, serving, sockets }
     }
 
     /// Where it listens.
@@ -107,7 +114,7 @@ impl RunningHub {
 
     /// The URL that a client is given: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        self.url.clone()
     }
 
     /// Signs a token for a user.
@@ -219,6 +226,7 @@ impl HubState {
             faults: Faults::default(),
             counters: Counters::default(),
             topics: Topics::default(),
+            tap: Tap::default(),
             orders,
             messages: Mutex::default(),
             first_join: OnceLock::new(),

@@ -15,6 +15,7 @@
 //! | `messages` | the stand-in for `realtime.messages`, replay |
 //! | `limits` | limits and the meters behind them |
 //! | `faults`, `refusal` | what goes wrong on demand |
+//! | `passed` | what a watcher sees of the broadcasts |
 
 mod authorizer;
 mod faults;
@@ -23,6 +24,7 @@ mod hub;
 mod limits;
 mod local;
 mod messages;
+mod passed;
 mod refusal;
 mod rest;
 mod snapshot;
@@ -32,7 +34,9 @@ mod wire;
 
 pub use authorizer::{Authorizer, InboxAuthorizer};
 pub use faults::FaultSwitches;
+pub(crate) use hub::HubState;
 pub use hub::{FaultAct, Hub, RunningHub};
 pub use limits::Limits;
+pub(crate) use passed::Passed;
 pub use refusal::{ConnectRefusal, JoinRefusal};
 pub use snapshot::{HubSnapshot, PresenceSnapshot, TopicSnapshot};

@@ -170,6 +170,7 @@ impl Topic {
             tracing::debug!("a name over 255 bytes: nobody gets the message");
             return;
         }
+        hub.tap.show(cast);
         self.members().fan_out(hub, &self.wire, cast, |id, subscriber| {
             subscriber.broadcasts && (from != Some(id) || subscriber.echo)
         });

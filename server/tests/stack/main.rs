@@ -1,0 +1,11 @@
+//! The local stack as a whole: pages, figures, the echo bot, TLS, bad input, settings, the end of it.
+
+mod access;
+mod client;
+mod echo;
+mod floods;
+mod pages;
+mod program;
+mod settings;
+mod stops;
+mod tls;
