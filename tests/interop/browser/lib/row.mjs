@@ -49,19 +49,19 @@ export class Row {
   }
 }
 
-/** The caller, then the callee. */
+/** The caller, then the callee; users of different rows differ. */
 const PAIRS = {
   "browser to native": (stage) => [
-    member("browser", NATIVE_HZ, stage.browser("rider")),
-    member("native phone", BROWSER_HZ, stage.native("driver", { answer: true })),
+    member("browser", NATIVE_HZ, stage.browser("rider-out")),
+    member("native phone", BROWSER_HZ, stage.native("driver-out", { answer: true })),
   ],
   "native to browser": (stage) => [
-    member("native phone", BROWSER_HZ, stage.native("rider")),
-    member("browser", NATIVE_HZ, stage.browser("driver", { answer: true })),
+    member("native phone", BROWSER_HZ, stage.native("rider-back")),
+    member("browser", NATIVE_HZ, stage.browser("driver-back", { answer: true })),
   ],
   "browser to browser": (stage) => [
-    member("calling browser", OTHER_HZ, stage.browser("rider")),
-    member("called browser", BROWSER_HZ, stage.browser("driver", { answer: true, tone: OTHER_HZ })),
+    member("calling browser", OTHER_HZ, stage.browser("rider-peer")),
+    member("called browser", BROWSER_HZ, stage.browser("driver-peer", { answer: true, tone: OTHER_HZ })),
   ],
 };
 
