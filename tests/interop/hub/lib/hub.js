@@ -151,12 +151,15 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-async function listening(child) {
-  for await (const line of createInterface({ input: child.stdout })) {
-    const found = line.match(/http:\/\/127\.0\.0\.1:\d+/);
-    if (found) return found[0];
-  }
-  throw new Error('the hub did not start');
+function listening(child) {
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => reject(new Error('the hub ended before it listened')));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const found = line.match(/http:\/\/127\.0\.0\.1:\d+/);
+      if (found) resolve(found[0]);
+    });
+  });
 }
 
 function required(name) {
