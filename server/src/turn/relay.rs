@@ -27,7 +27,7 @@ impl Parity {
     fn holds(self, port: u16) -> bool {
         match self {
             Parity::Any => true,
-            Parity::Even => port % 2 == 0,
+            Parity::Even => port.is_multiple_of(2),
         }
     }
 }

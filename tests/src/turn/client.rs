@@ -45,6 +45,10 @@ pub struct Client {
     local: SocketAddr,
     server: SocketAddr,
     start: Instant,
+    /// What a stream has brought of the next frame.
+    partial: Vec<u8>,
+    /// STUN messages that the server sent.
+    answers: usize,
     /// The codes of the errors that the server answered, in order.
     codes: Vec<u16>,
     inbox: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -99,8 +103,17 @@ impl Client {
             Over::Udp => Machine::Udp(TurnClientUdp::allocate(local, addr, config)),
             Over::Tcp | Over::Tls => Machine::Tcp(TurnClientTcp::allocate(local, addr, config)),
         };
-        let (codes, inbox) = (Vec::new(), VecDeque::new());
-        Ok(Self { machine, wire, local, server: addr, start: Instant::now(), codes, inbox })
+        Ok(Self {
+            machine,
+            wire,
+            local,
+            server: addr,
+            start: Instant::now(),
+            partial: Vec::new(),
+            answers: 0,
+            codes: Vec::new(),
+            inbox: VecDeque::new(),
+        })
     }
 
     /// Asks for an allocation and returns its address.
@@ -109,10 +122,12 @@ impl Client {
     /// [`Denied`], with the server's code.
     pub async fn allocate(&mut self) -> Result<SocketAddr, Denied> {
         loop {
-            match self.event().await? {
-                TurnEvent::AllocationCreated(_, addr) => return Ok(addr),
-                TurnEvent::AllocationCreateFailed(_) => return Err(self.denied()),
-                _ => {}
+            let event = self.event().await?;
+            if let TurnEvent::AllocationCreated(_, addr) = event {
+                return Ok(addr);
+            }
+            if let TurnEvent::AllocationCreateFailed(_) = event {
+                return Err(self.denied());
             }
         }
     }
@@ -125,10 +140,12 @@ impl Client {
         let now = self.now();
         self.machine.create_permission(TransportType::Udp, peer, now).map_err(|_| Denied { code: None })?;
         loop {
-            match self.event().await? {
-                TurnEvent::PermissionCreated(..) => return Ok(()),
-                TurnEvent::PermissionCreateFailed(..) => return Err(self.denied()),
-                _ => {}
+            let event = self.event().await?;
+            if let TurnEvent::PermissionCreated(..) = event {
+                return Ok(());
+            }
+            if let TurnEvent::PermissionCreateFailed(..) = event {
+                return Err(self.denied());
             }
         }
     }
@@ -141,10 +158,12 @@ impl Client {
         let now = self.now();
         self.machine.bind_channel(TransportType::Udp, peer, now).map_err(|_| Denied { code: None })?;
         loop {
-            match self.event().await? {
-                TurnEvent::ChannelCreated(..) => return Ok(()),
-                TurnEvent::ChannelCreateFailed(..) => return Err(self.denied()),
-                _ => {}
+            let event = self.event().await?;
+            if let TurnEvent::ChannelCreated(..) = event {
+                return Ok(());
+            }
+            if let TurnEvent::ChannelCreateFailed(..) = event {
+                return Err(self.denied());
             }
         }
     }
@@ -181,13 +200,15 @@ impl Client {
         }
     }
 
-    /// Gives the allocation back, without waiting for the answer.
+    /// Gives the allocation back; returns when the server has answered, or hung up.
     pub async fn delete(mut self) {
         let now = self.now();
-        if self.machine.delete(now).is_ok() {
-            // A server that has hung up has nothing to give back.
-            let _ = self.flush().await;
+        if self.machine.delete(now).is_err() {
+            return;
         }
+        // The crate spaces its requests, so this one may leave a step later.
+        let before = self.answers;
+        while self.answers == before && self.step().await.is_ok() {}
     }
 
     async fn event(&mut self) -> Result<TurnEvent, Denied> {
@@ -221,7 +242,15 @@ impl Client {
         };
         buffer.truncate(size);
         let known = self.codes.len();
-        self.received(buffer);
+        match self.wire {
+            Wire::Udp(_) => self.received(buffer),
+            Wire::Stream(_) => {
+                self.partial.extend(buffer);
+                while let Some(frame) = next_frame(&mut self.partial) {
+                    self.received(frame);
+                }
+            }
+        }
         self.flush().await.map_err(hung_up)?;
         if self.codes.len() > known && self.is_final() { Err(self.denied()) } else { Ok(()) }
     }
@@ -238,10 +267,11 @@ impl Client {
     }
 
     fn received(&mut self, bytes: Vec<u8>) {
-        if let Ok(message) = Message::from_bytes(&bytes)
-            && let Ok(error) = message.attribute::<ErrorCode>()
-        {
-            self.codes.push(error.code());
+        if let Ok(message) = Message::from_bytes(&bytes) {
+            self.answers += 1;
+            if let Ok(error) = message.attribute::<ErrorCode>() {
+                self.codes.push(error.code());
+            }
         }
         let now = self.now();
         let transport = self.machine.transport();
@@ -287,6 +317,20 @@ impl Wire {
             Wire::Stream(stream) => stream.read(buffer).await,
         }
     }
+}
+
+/// Takes the next whole frame, without its padding: the crate takes padding for the beginning of another frame.
+fn next_frame(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let &[first, _, third, fourth, ..] = bytes.as_slice() else { return None };
+    let length = usize::from(u16::from_be_bytes([third, fourth]));
+    // STUN (RFC 8489 section 5), or channel data (RFC 8656 section 12.4).
+    let whole = if first < 0x40 { 20 + length } else { 4 + length };
+    if bytes.len() < whole.next_multiple_of(4) {
+        return None;
+    }
+    let mut frame: Vec<u8> = bytes.drain(..whole.next_multiple_of(4)).collect();
+    frame.truncate(whole);
+    Some(frame)
 }
 
 async fn secured(server: &TestServer, stream: TcpStream) -> io::Result<impl Stream + use<>> {

@@ -45,7 +45,10 @@ impl Stage {
         let request = allocate(pass);
         let place = match self.judge(&request) {
             Judgement::Introduce { place: Some(place), .. } | Judgement::Allocate(place) => place,
-            other => panic!("{other:?}"),
+            refused @ (Judgement::Introduce { .. }
+            | Judgement::Pass
+            | Judgement::Forget
+            | Judgement::Answer(_)) => panic!("{refused:?}"),
         };
         let message = Message::from_bytes(&request).unwrap();
         let answer = Message::builder_success(&message, MessageWriteVec::new()).finish();
@@ -193,7 +196,7 @@ fn a_channel_stays_with_its_peer_until_it_may_be_used_again() {
     assert!(matches!(judged, Judgement::Pass));
     let judged = stage.judge(&channel(&pass, 0x4000, "192.0.2.1:10"));
     assert_eq!(refused(judged, &pass), 400);
-    stage.now = stage.now + CHANNEL_LIFE;
+    stage.now += CHANNEL_LIFE;
     assert!(matches!(stage.judge(&channel(&pass, 0x4000, "192.0.2.1:10")), Judgement::Pass));
 }
 
@@ -210,7 +213,7 @@ fn an_allocation_has_so_many_peers_and_no_more() {
     assert_eq!(refused(judged, &pass), 508);
     // One of them again is no more.
     assert!(matches!(stage.judge(&permission(&pass, &["192.0.2.0:9"])), Judgement::Pass));
-    stage.now = stage.now + PERMISSION_LIFE;
+    stage.now += PERMISSION_LIFE;
     assert!(matches!(stage.judge(&permission(&pass, &["192.0.3.1:9"])), Judgement::Pass));
 }
 
