@@ -84,6 +84,8 @@ async def _own(variable: str, *options: str) -> AsyncIterator[Hub]:
         program,
         *options,
         env={**os.environ, "RINGBACK_API_KEY": HUB.key, "RINGBACK_JWT_SECRET": HUB.secret},
+        # Open: the end of its input ends a hub of ours.
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -94,7 +96,8 @@ async def _own(variable: str, *options: str) -> AsyncIterator[Hub]:
                 yield Hub(found[0].decode(), HUB.key, HUB.secret)
                 break
     finally:
-        child.kill()
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
         await child.wait()
 
 
