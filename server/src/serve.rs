@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 /// A bound port that nobody serves yet; clients that connect wait.
@@ -68,6 +69,7 @@ impl Listener {
     /// Serves the router from now on.
     pub(crate) fn serve(self, router: Router) -> Serving {
         let (stop, stopped) = watch::channel(false);
+        let router = router.layer(RequestBodyLimitLayer::new(MOST_BODY));
         let router = router.layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_LIMIT));
         Serving { stop, task: tokio::spawn(accept(self, router, stopped)) }
     }
@@ -204,5 +206,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a request may take, its body included. The slowest answer of ours is a refused connection's, after 2 s.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// The largest body, in bytes: a broadcast over REST may be as large as a frame.
+const MOST_BODY: usize = 5_000_000;
 /// Between two attempts to accept when the system refuses.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

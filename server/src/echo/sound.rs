@@ -142,8 +142,8 @@ const GAIN: f32 = 0.707;
 const SLACK: usize = RATE_HZ as usize / 10;
 /// 660 Hz and a fifth above: no progress tone of any country.
 const NOTES_HZ: [f32; 2] = [660.0, 990.0];
-/// 150 ms a note: over before the first echo.
-const NOTE: usize = RATE_HZ as usize * 150 / 1000;
+/// 250 ms a note: over before the first echo, and long enough to be told from the first loss of a call.
+const NOTE: usize = RATE_HZ as usize / 4;
 const GREETING: usize = NOTES_HZ.len() * NOTE;
 /// 10 ms, so that a note does not click.
 const EDGE: usize = RATE_HZ as usize / 100;

@@ -103,10 +103,11 @@ impl File<'_> {
         for (name, value) in table {
             let key = format!("{prefix}{}", name.get_ref().replace('-', "_"));
             match (settings(command).find(|arg| self::key(arg) == key), value.get_ref()) {
-                (Some(arg), _) => entries.push(self.entry(arg, value)?),
-                (None, DeValue::Table(inner)) if is_prefix(command, &key) => {
+                // `echo` is a setting, `[echo]` the table of those that begin so.
+                (_, DeValue::Table(inner)) if is_prefix(command, &key) => {
                     entries.extend(self.entries(command, &format!("{key}_"), inner)?);
                 }
+                (Some(arg), _) => entries.push(self.entry(arg, value)?),
                 (None, _) => {
                     let known = settings(command).map(self::key).collect::<Vec<_>>().join(", ");
                     return Err(FileError::Unknown { place: self.place(name.span()), key, known });
