@@ -8,6 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use ringback::Phone;
 use ringback::audio::{CaptureFrom, ClockedDevices, PlaybackTo};
 use ringback::signaling::supabase::SupabaseSignaling;
+use ringback::store::MemoryStore;
 use ringback_server::{DEMO_KEY, HubConfig, RunningStack, Stack, StackConfig};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -120,9 +121,15 @@ pub(crate) async fn close_code(socket: &mut Websocket) -> Option<u16> {
 
 /// A native phone on the stack, which says and hears what the test wants.
 pub(crate) async fn phone(stack: &RunningStack, user: &str, says: CaptureFrom, hears: PlaybackTo) -> Phone {
-    let signaling = SupabaseSignaling::public(stack.url(), DEMO_KEY, user.parse().unwrap()).start().unwrap();
+    phone_at(&stack.url(), user, says, hears).await
+}
+
+pub(crate) async fn phone_at(url: &str, user: &str, says: CaptureFrom, hears: PlaybackTo) -> Phone {
+    let signaling = SupabaseSignaling::public(url, DEMO_KEY, user.parse().unwrap()).start().unwrap();
     Phone::builder(Arc::new(signaling))
         .user(user)
+        // A device of its own: a phone of the same user and device in this process would be adopted.
+        .store(Arc::new(MemoryStore::new()))
         .audio_devices(Arc::new(ClockedDevices::new(says, hears)))
         .local_demo(true)
         .start()

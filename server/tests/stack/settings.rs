@@ -37,8 +37,8 @@ async fn a_checked_configuration_is_a_file_that_means_the_same() {
         "a.lan",
         "--tls-name",
         "b.lan",
-        "--log",
-        "warn,x=\"y\"",
+        "--turn-host",
+        "a\"b",
         "--check",
     ];
     let first = out(&run(&flags, &[]).await);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use ringback::audio::{CaptureFrom, PlaybackTo};
+use ringback::proto::EndReason;
+use ringback::proto::call::CallState;
 use ringback_server::{DEMO_KEY, EchoConfig, StackConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::client::{close_code, quiet, start, until, websocket, within};
+use super::client::{close, close_code, phone_at, quiet, start, until, websocket, within};
 use super::program::serve;
 
 #[cfg(unix)]
@@ -54,29 +57,17 @@ async fn a_stop_does_not_wait_for_clients_that_do_nothing() {
     TcpListener::bind(addr).await.expect("the port is free");
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_left_of_a_program_with_a_call_but_its_exit() {
-    use ringback::audio::{CaptureFrom, ClockedDevices, PlaybackTo};
-    use ringback::proto::EndReason;
-    use ringback::proto::call::CallState;
-    use ringback::signaling::supabase::SupabaseSignaling;
-
+async fn a_signal_hangs_up_the_calls_of_the_echo_bot() {
     let (mut server, url) = serve(&[]).await;
-    let signaling = SupabaseSignaling::public(url, DEMO_KEY, "rider".parse().unwrap()).start().unwrap();
-    let phone = ringback::Phone::builder(std::sync::Arc::new(signaling))
-        .user("rider")
-        .audio_devices(std::sync::Arc::new(ClockedDevices::new(CaptureFrom::Silence, PlaybackTo::Null)))
-        .local_demo(true)
-        .start()
-        .await
-        .unwrap();
+    let phone = phone_at(&url, "rider", CaptureFrom::Silence, PlaybackTo::Null).await;
     let call = phone.call("echo").await.unwrap();
     assert_eq!(within(call.wait_for(|state| *state == CallState::Active)).await, CallState::Active);
     kill(&server, "TERM").await;
     assert_eq!(within(call.ended()).await.reason, EndReason::HungUp);
     assert_eq!(within(server.wait()).await.unwrap().code(), Some(0));
-    super::client::close(phone).await;
+    close(phone).await;
 }
 
 #[cfg(unix)]
