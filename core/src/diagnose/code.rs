@@ -158,6 +158,7 @@ fn server(failure: ServerFailure) -> &'static str {
             TlsFailure::WrongName => "certificate_wrong_name",
             TlsFailure::Certificate => "certificate_refused",
             TlsFailure::NotTls => "not_tls",
+            TlsFailure::Silent => "tls_silent",
             TlsFailure::Handshake => "tls_handshake",
         },
     }

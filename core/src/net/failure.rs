@@ -47,6 +47,9 @@ pub enum TlsFailure {
     /// It does not speak TLS at that port.
     #[error("it does not speak TLS")]
     NotTls,
+    /// It took the connection and does not answer in TLS.
+    #[error("it does not answer in TLS")]
+    Silent,
     /// Both sides speak TLS and found nothing in common.
     #[error("the TLS handshake failed")]
     Handshake,

@@ -289,6 +289,12 @@ fn tls(failure: TlsFailure) -> Texts {
             "The server does not speak TLS at this port. Check the port, or use turn: instead of turns:.",
             "Le serveur ne parle pas TLS sur ce port. Vérifiez le port, ou utilisez turn: au lieu de turns:.",
         ),
+        TlsFailure::Silent => fixed(
+            "The server takes connections at this port but does not answer in TLS. Check that TLS is switched on there, \
+             and the port.",
+            "Le serveur accepte les connexions sur ce port mais ne répond pas en TLS. Vérifiez que TLS y est activé, et \
+             le port.",
+        ),
         TlsFailure::Handshake => fixed(
             "The TLS handshake failed. The server wants TLS 1.2 or 1.3 with a usual cipher: check its settings.",
             "La négociation TLS a échoué. Le serveur doit proposer TLS 1.2 ou 1.3 avec un chiffrement courant\u{a0}: \

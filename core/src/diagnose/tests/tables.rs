@@ -105,6 +105,7 @@ fn failures() -> Vec<ServerFailure> {
         TlsFailure::WrongName,
         TlsFailure::Certificate,
         TlsFailure::NotTls,
+        TlsFailure::Silent,
         TlsFailure::Handshake,
     ];
     let mut failures = vec![

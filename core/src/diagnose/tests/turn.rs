@@ -138,6 +138,13 @@ async fn a_plain_server_speaks_no_tls() {
     assert_eq!(server(format!("turns:{}", tcp(Some(nonsense)).await)).await.code(), "not_tls");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_connections_and_says_nothing_is_told_apart() {
+    let address = tcp(Some(Script::always(Reply::Nothing))).await;
+    assert_eq!(server(format!("turns:{address}")).await.code(), "tls_silent");
+    assert_eq!(server(format!("turn:{address}?transport=tcp")).await.code(), "silent");
+}
+
 #[tokio::test]
 async fn udp_that_is_blocked_while_tcp_works_is_a_problem_for_calls() {
     let open = Script::always(mapped(1));

@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::message::{Answer, Read, Request};
 use crate::net::Resolver;
-use crate::net::failure::ServerFailure;
+use crate::net::failure::{ServerFailure, TlsFailure};
 use crate::net::tls;
 use crate::redacted::Redacted;
 
@@ -91,7 +91,9 @@ impl Wire {
                     Carrier::Udp => Self::udp(address).await.map(Wire::Udp),
                     Carrier::Tcp => Ok(Wire::Tcp(Self::tcp(address).await?)),
                     Carrier::Tls(config) => {
-                        Self::tls(target.host, config.clone(), Self::tcp(address).await?).await
+                        let tcp = Self::tcp(address).await?;
+                        let secured = timeout_at(until, Self::tls(target.host, config.clone(), tcp)).await;
+                        secured.unwrap_or(Err(ServerFailure::Tls(TlsFailure::Silent)))
                     }
                 }
             };
