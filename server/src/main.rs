@@ -91,11 +91,8 @@ fn welcome(stack: &RunningStack, settings: &Settings) -> String {
     if let Some(echo) = stack.snapshot().echo {
         hint("call", &format!("{} - it says back what it hears", echo.user));
     }
-    let server = if stack.addr().port() == DEFAULT_PORT { String::new() } else { format!(" --server {url}") };
-    hint(
-        "run",
-        &format!("cargo run --example phone -- --local --user driver{server} - a second phone, to be called"),
-    );
+    let server = if url == DEFAULT_SERVER { String::new() } else { format!(" -- --server {url}") };
+    hint("run", &format!("cargo run --example phone{server} - a second phone, to be called"));
     if settings.is_demo() {
         hint("see", &format!("{url}/status.html - who is online, which calls are on"));
     }
@@ -173,7 +170,7 @@ impl StopSignals {
     }
 }
 
-/// What examples connect to unless told otherwise.
-const DEFAULT_PORT: u16 = 4000;
+/// What the terminal phone connects to unless told otherwise.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:4000";
 /// 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;

@@ -31,7 +31,9 @@ use crate::realtime::{HubState, RunningHub};
 use crate::serve::Listener;
 use crate::status::{self, LOBBY, Readers, Sources, StackSnapshot, TurnFigures, VERSION};
 use crate::tls::{TlsError, TlsSource};
-use crate::turn::{MintingConfig, RelayIp, RunningTurn, TurnConfig, TurnServer, TurnTls, credentials_router};
+use crate::turn::{
+    MintingConfig, RelayIp, RunningTurn, TurnConfig, TurnServer, TurnTls, TurnUrls, credentials_router,
+};
 
 /// How a stack is set up. The default is that of the program on a free port: a demo on the loopback address with an
 /// echo bot, without TLS.
@@ -221,6 +223,11 @@ impl RunningStack {
         &self.hub
     }
 
+    /// Where clients find STUN and TURN, if there are.
+    pub fn turn_urls(&self) -> Option<&TurnUrls> {
+        self.turn.as_ref().map(RunningTurn::urls)
+    }
+
     /// All figures of now.
     pub fn snapshot(&self) -> StackSnapshot {
         self.sources.snapshot()
@@ -265,9 +272,11 @@ async fn start_turn(
         config.secret = secret()?;
     }
     if config.listen.ip().is_unspecified() && (config.host.is_none() || config.relay.is_empty()) {
-        let source = || io::Error::new(io::ErrorKind::AddrNotAvailable, "no network");
-        let ip = own_address(config.listen.ip())
-            .ok_or_else(|| StartError::Turn { addr: config.listen, source: source() })?;
+        // Without a network there is nobody but this machine.
+        let ip = own_address(config.listen.ip()).unwrap_or(match config.listen.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
         config.host.get_or_insert_with(|| host(ip));
         if config.relay.is_empty() {
             config.relay.push(RelayIp { bind: ip, advertise: ip });
@@ -353,14 +362,13 @@ fn cors() -> CorsLayer {
 }
 
 fn listen_reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "another program uses this port".into(),
-        io::ErrorKind::PermissionDenied => {
-            "this user may not use this port; ports below 1024 need a right".into()
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine does not have this address".into(),
-        _ => error.to_string(),
-    }
+    let known = [
+        (io::ErrorKind::AddrInUse, "another program uses this port"),
+        (io::ErrorKind::PermissionDenied, "this user may not use this port; ports below 1024 need a right"),
+        (io::ErrorKind::AddrNotAvailable, "this machine does not have this address"),
+    ];
+    let known = known.into_iter().find(|&(kind, _)| kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, reason)| reason.to_owned())
 }
 
 /// Where credentials for TURN are asked for.

@@ -105,17 +105,23 @@ fn from_files(cert: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
         return Err(TlsError::Empty { path: cert.to_owned(), what: "certificate" });
     };
     check_life(own, cert)?;
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::Empty { path: key.to_owned(), what: "private key" },
-        _ => TlsError::Key(key.to_owned()),
-    })?;
-    build(chain, private).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() }
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| {
+        if matches!(error, pem::Error::NoItemsFound) {
+            TlsError::Empty { path: key.to_owned(), what: "private key" }
+        } else {
+            TlsError::Key(key.to_owned())
         }
-        rustls::Error::InvalidCertificate(_) => TlsError::Malformed(cert.to_owned()),
-        rustls::Error::General(_) => TlsError::Key(key.to_owned()),
-        error => TlsError::Setup(error),
+    })?;
+    build(chain, private).map_err(|error| {
+        if matches!(error, rustls::Error::InconsistentKeys(_)) {
+            TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() }
+        } else if matches!(error, rustls::Error::InvalidCertificate(_)) {
+            TlsError::Malformed(cert.to_owned())
+        } else if matches!(error, rustls::Error::General(_)) {
+            TlsError::Key(key.to_owned())
+        } else {
+            TlsError::Setup(error)
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub(crate) struct HubState {
     pub(crate) topics: Topics,
     pub(crate) tap: Tap,
     pub(crate) orders: broadcast::Sender<Order>,
+    /// Set before the last order goes out: a socket that opens after that order learns it here.
+    stopping: AtomicBool,
     messages: Mutex<Messages>,
     /// When the first join woke the replication connection.
     first_join: OnceLock<Instant>,
@@ -198,6 +200,7 @@ impl RunningHub {
     /// Closes every socket with 1012 and returns when none is left, after 2 s at most. The port is free then.
     pub async fn stop(mut self) {
         self.serving.stop();
+        self.state.stopping.store(true, Ordering::SeqCst);
         self.kick_all(RESTART);
         let gone = async {
             // Ends when the router and the last socket have dropped their senders.
@@ -228,6 +231,7 @@ impl HubState {
             topics: Topics::default(),
             tap: Tap::default(),
             orders,
+            stopping: AtomicBool::new(false),
             messages: Mutex::default(),
             first_join: OnceLock::new(),
             next_socket: AtomicU64::new(1),
@@ -285,6 +289,10 @@ impl HubState {
     pub(crate) fn has_too_many_users(&self) -> bool {
         let most = self.config.limits.connections;
         most.is_some_and(|most| usize::try_from(self.counters.users()).is_ok_and(|users| users >= most))
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     pub(crate) fn next_socket(&self) -> u64 {

@@ -129,9 +129,9 @@ impl File<'_> {
             (Kind::Text | Kind::Texts, DeValue::String(text)) => vec![text.clone().into_owned()],
             (Kind::Texts, DeValue::Array(texts)) => texts
                 .iter()
-                .map(|text| match text.get_ref() {
-                    DeValue::String(text) => Ok(text.clone().into_owned()),
-                    other => Err(self.kind_error(arg, kind, text.span(), other)),
+                .map(|text| match text.get_ref().as_str() {
+                    Some(text) => Ok(text.to_owned()),
+                    None => Err(self.kind_error(arg, kind, text.span(), text.get_ref())),
                 })
                 .collect::<Result<_, _>>()?,
             (_, other) => return Err(self.kind_error(arg, kind, value.span(), other)),

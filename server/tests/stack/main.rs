@@ -1,4 +1,5 @@
 //! The local stack as a whole: pages, figures, the echo bot, TLS, bad input, settings, the end of it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
 mod client;
@@ -9,3 +10,4 @@ mod program;
 mod settings;
 mod stops;
 mod tls;
+mod turn;

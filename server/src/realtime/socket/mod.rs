@@ -66,6 +66,12 @@ enum End {
 
 pub(crate) async fn run(shared: Shared, mut websocket: WebSocket, vsn: Vsn, key: String) {
     let mut orders = shared.hub.orders.subscribe();
+    if shared.hub.is_stopping() {
+        let _ = tokio::time::timeout(CLOSE_LIMIT, close(&mut websocket, RESTART)).await;
+        return;
+    }
+    // Lives as long as this task: a hub that stops waits for the close frame, too.
+    let alive = shared.clone();
     let (queue, mut deliveries) = mpsc::channel(QUEUE);
     let mut socket = Socket::new(shared, vsn, key, queue);
     let mut end = tokio::select! {
@@ -90,6 +96,7 @@ pub(crate) async fn run(shared: Shared, mut websocket: WebSocket, vsn: Vsn, key:
     };
     // The client may be gone already, or half of it.
     let _ = tokio::time::timeout(CLOSE_LIMIT, closing).await;
+    drop(alive);
 }
 
 impl Socket {
