@@ -136,8 +136,10 @@ fn is_hand_written(path: &str) -> bool {
 }
 
 /// What people write. JSON is data: vectors, corpora, mutants.
-const EXTENSIONS: &[&str] =
-    &["rs", "toml", "md", "sh", "py", "sql", "ts", "js", "html", "css", "dart", "kt", "swift", "yml", "yaml"];
+const EXTENSIONS: &[&str] = &[
+    "rs", "toml", "md", "sh", "py", "sql", "ts", "js", "mjs", "html", "css", "dart", "kt", "swift", "yml",
+    "yaml",
+];
 
 const GENERATED: &[&str] = &["tests/assets/", "tests/fuzz/corpus/"];
 
@@ -167,6 +169,7 @@ mod tests {
     fn sources_are_hand_written_and_data_is_not() {
         assert!(is_hand_written("core/src/lib.rs"));
         assert!(is_hand_written(".ci/run"));
+        assert!(is_hand_written("tests/interop/browser/lib/row.mjs"));
         assert!(!is_hand_written("Cargo.lock"));
         assert!(!is_hand_written("tests/assets/speech/english.wav"));
         assert!(!is_hand_written("tests/vectors/envelope.json"));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `vectors.mjs` | decoders and allow-lists against the vectors and samples of the Rust code, the texts of the endings |
 //! | `machine.mjs` | the call machine in virtual time: its rules, and random schedules |
+//! | `media.mjs` | the same while a call has media: restarts, certificates, mute, messages |
 //! | `types.mjs` | the JSDoc types of every module, by TypeScript |
 
 use std::time::Instant;
@@ -24,5 +25,9 @@ pub(crate) fn suite(tally: &mut Tally, deadline: Instant) {
     }
 }
 
-const SCRIPTS: [(&str, &str); 3] =
-    [("web vectors", "vectors.mjs"), ("web machine", "machine.mjs"), ("web types", "types.mjs")];
+const SCRIPTS: [(&str, &str); 4] = [
+    ("web vectors", "vectors.mjs"),
+    ("web machine", "machine.mjs"),
+    ("web media", "media.mjs"),
+    ("web types", "types.mjs"),
+];

@@ -5,68 +5,13 @@ import WebSocket from 'ws';
 
 import { between, check, run, same, sleep, truth } from './lib/checks.js';
 import { hub, topic, user, withLimits, withSwitches } from './lib/hub.js';
-
-const VSN = process.argv[2] ?? '2.0.0';
+import { VSN, channel, client, joined, pair, until } from './lib/official.js';
 
 /** Of a token that is to expire, in seconds: short, and long enough for a join on a busy machine. */
 const LIFE = 8;
 
 /** A check for the serializer that carries bytes. */
 const checkOfBytes = (name, body) => VSN === '2.0.0' && check(name, body);
-
-/** A client of `at`, with a token if one is given. Heartbeats are counted in `beats`. */
-async function client(at = hub, { token, options = {} } = {}) {
-  const beats = [];
-  const created = new RealtimeClient(`${at.url.replace(/^http/, 'ws')}/realtime/v1`, {
-    transport: WebSocket,
-    params: { apikey: at.key },
-    vsn: VSN,
-    heartbeatCallback: (status) => beats.push(status),
-    ...options,
-  });
-  created.beats = beats;
-  if (token) await created.setAuth(token);
-  created.connect();
-  return created;
-}
-
-/** A channel with everything that came to it, and the states of its subscription. */
-function channel(of, name, config = {}) {
-  const made = of.channel(name, { config });
-  const got = [];
-  made.on('broadcast', { event: '*' }, (message) => got.push(message));
-  made.on('system', {}, (message) => got.push({ event: 'system', payload: message }));
-  const states = [];
-  const subscribe = () => made.subscribe((state, error) => states.push([state, error?.message]));
-  const state = (wanted, ms = 12_000) => until(() => states.find(([name]) => name === wanted), ms, wanted);
-  const heard = (event, ms) => until(() => got.find((message) => message.event === event), ms, event);
-  const send = (event, payload, options) => made.send({ type: 'broadcast', event, payload }, options);
-  return { made, got, states, subscribe, state, heard, send };
-}
-
-async function joined(of, name, config) {
-  const made = channel(of, name, config);
-  made.subscribe();
-  await made.state('SUBSCRIBED');
-  return made;
-}
-
-async function until(look, ms = 8000, what = 'it') {
-  const end = performance.now() + ms;
-  while (performance.now() < end) {
-    const found = look();
-    if (found) return found;
-    await sleep(5);
-  }
-  throw new Error(`${what} did not come within ${ms} ms`);
-}
-
-/** Two clients on one topic. */
-async function pair(config, name = topic()) {
-  const [a, b] = await Promise.all([client(), client()]);
-  const [left, right] = await Promise.all([joined(a, name, config), joined(b, name, config)]);
-  return { a, b, left, right, name, close: () => Promise.all([a.disconnect(), b.disconnect()]) };
-}
 
 check('the serializer is the one that was asked for', async () => {
   const asked = await client();

@@ -21,7 +21,3 @@ await check("the types of every module hold", () => {
   const { status, stdout } = spawnSync(process.execPath, [compiler, ...options, ...modules], { cwd: web, encoding: "utf8" });
   assert.equal(status, 0, stdout);
 });
-
-await check("no module is longer than 500 lines", () => {
-  for (const name of modules) assert.ok(readFileSync(web + name, "utf8").split("\n").length <= 500, name);
-});
