@@ -74,7 +74,7 @@ impl Need {
             Need::PulseClients => has("parec") && has("pacat") && has("pactl"),
             Need::AlsaPulse => alsa_module_present("libasound_module_pcm_pulse.so"),
             Need::Coturn => has("turnserver"),
-            Need::Node => has("node"),
+            Need::Node => node_is_recent(),
             Need::Npm => has("npm"),
             Need::Chromium => has("chromium"),
             Need::PythonVenv => python_has("ensurepip"),
@@ -197,6 +197,16 @@ fn pkg_config_knows(library: &str) -> bool {
     Command::new("pkg-config").args(["--exists", library]).status().is_ok_and(|status| status.success())
 }
 
+fn node_is_recent() -> bool {
+    let output = Command::new("node").arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
+    output.is_ok_and(|output| node_major(&String::from_utf8_lossy(&output.stdout)) >= Some(OLDEST_NODE))
+}
+
+/// Of what `node --version` prints, such as `v18.20.4`.
+fn node_major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
 fn python_has(module: &str) -> bool {
     let mut python = Command::new("python3");
     python.args(["-c", &format!("import {module}")]).stdin(Stdio::null()).stderr(Stdio::null());
@@ -220,5 +230,20 @@ fn is_root() -> bool {
     false
 }
 
+/// What Debian 12 has, and what the packages of the test programs ask for.
+const OLDEST_NODE: u32 = 18;
+
 /// A slow mirror may take minutes for 100 MB; longer than this it hangs.
 const APT_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_node_is_no_node() {
+        assert_eq!(node_major("v18.20.4\n"), Some(18));
+        assert!(node_major("v16.20.2") < Some(OLDEST_NODE));
+        assert!(node_major("not found") < Some(OLDEST_NODE));
+    }
+}
