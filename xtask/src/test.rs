@@ -83,16 +83,22 @@ fn run_suite(suite: &Suite) -> Tally {
             deadline += start.elapsed();
             if !ended.is_ok_and(Ended::success) {
                 tally.fail(&name, "the build failed");
-                continue;
+                match step {
+                    // What follows would run what an earlier build left.
+                    Step::Build(_) => break,
+                    Step::Cargo(_) | Step::Prepare(_) | Step::Own(_) => continue,
+                }
             }
         }
         match step {
             Step::Build(_) => {}
             Step::Prepare(function) => {
-                if let Err(error) = function() {
-                    tally.fail(&format!("{}: preparation", suite.name), &format!("{error:#}"));
-                }
+                let prepared = function();
                 deadline += start.elapsed();
+                if let Err(error) = prepared {
+                    tally.fail(&format!("{}: preparation", suite.name), &format!("{error:#}"));
+                    break;
+                }
             }
             Step::Own(function) => function(&mut tally, deadline),
             Step::Cargo(arguments) => tally.add(cargo_test(suite, arguments, deadline)),
@@ -153,6 +159,19 @@ mod tests {
         let build = builds_of(&["test", "--package=a", "--", "--nocapture"]);
         assert_eq!(build, Some(vec!["test", "--no-run", "--package=a"]));
         assert_eq!(builds_of(&["test", "--workspace", "--doc"]), None);
+    }
+
+    #[test]
+    fn nothing_runs_after_a_preparation_that_failed() {
+        let suite = Suite {
+            name: "broken",
+            budget: Duration::from_secs(60),
+            covers: "",
+            needs: &[],
+            steps: &[Step::Prepare(|| bail!("no network")), Step::Own(|tally, _| tally.pass("it ran"))],
+        };
+        let tally = run_suite(&suite);
+        assert_eq!((tally.passed, tally.failed), (0, vec!["broken: preparation".to_owned()]));
     }
 
     #[test]
