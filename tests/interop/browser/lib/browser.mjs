@@ -6,8 +6,8 @@ import { chromium } from "playwright-core";
 
 import { until } from "./wait.mjs";
 
-/** Starts Chromium. Its microphone is a fake one that beeps once a second; who may use it is each phone's setting. */
-export function launch() {
+/** Starts Chromium; it plays sound before anybody touches a page unless `autoplay` is false. Its microphone is a fake one that beeps once a second; who may use it is each phone's setting. */
+export function launch({ autoplay = true } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -19,7 +19,7 @@ export function launch() {
       "--disable-sync",
       "--no-first-run",
       // Nobody is there to touch the page of an automatic callee.
-      "--autoplay-policy=no-user-gesture-required",
+      ...(autoplay ? ["--autoplay-policy=no-user-gesture-required"] : []),
     ],
   });
 }
