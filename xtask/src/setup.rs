@@ -6,7 +6,7 @@
 use std::{
     env, fs,
     io::{self, BufRead, IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -76,7 +76,7 @@ impl Need {
             Need::Coturn => has("turnserver"),
             Need::Node => node_is_recent(),
             Need::Npm => has("npm"),
-            Need::Chromium => has("chromium"),
+            Need::Chromium => chromium().is_some(),
             Need::PythonVenv => python_has("ensurepip"),
             Need::OpenSsl => pkg_config_knows("openssl"),
         }
@@ -184,9 +184,18 @@ fn install(packages: &[&str], sudo: bool) {
     };
     // A fresh machine has no package lists; a failed update may still leave usable ones.
     apt(&["update", "-qq"]);
-    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    arguments.extend_from_slice(packages);
-    apt(&arguments);
+    // One by one: a package that apt does not find would keep the others out.
+    for package in packages {
+        apt(&["install", "-y", "-qq", "--no-install-recommends", package]);
+    }
+}
+
+/// The browser: what `CHROMIUM` names, or the first that is installed under one of its names.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    match env::var_os("CHROMIUM") {
+        Some(named) => Some(PathBuf::from(named)).filter(|named| named.is_file()),
+        None => CHROMIUMS.iter().find_map(|name| workspace::program(name)),
+    }
 }
 
 fn has(program: &str) -> bool {
@@ -229,6 +238,9 @@ fn is_root() -> bool {
 fn is_root() -> bool {
     false
 }
+
+/// Debian's, Ubuntu's, Google's.
+const CHROMIUMS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
 /// What Debian 12 has, and what the packages of the test programs ask for.
 const OLDEST_NODE: u32 = 18;
