@@ -63,6 +63,33 @@ for (const [size, device] of Object.entries(SIZES)) {
   }
 }
 
+const DARK = ["a name that is refused", "a microphone that is refused"];
+
+tour(DARK.map(inTheDark), async (stage, check) => {
+  const context = { ...SIZES.phone, locale: "en-GB", reducedMotion: "reduce", colorScheme: "dark" };
+  const see = (what, page) =>
+    check(inTheDark(what), () => judge(page, join(stage.artifacts, `${what.replaceAll(" ", "-")}-dark.png`), "en"));
+
+  const world = { chrome: stage.chrome, url: stage.stack.url, context, keep: stage.keeper() };
+  const { page } = await BrowserPhone.open({ ...world, query: { lang: "en" } });
+  await showing(page, "welcome");
+  await page.fill("#name", "no name/at all");
+  await page.click("#enter");
+  await until("the name is refused", () => page.textContent("#name-error"));
+  await see(DARK[0], page);
+  await page.close();
+
+  const rider = await stage.browser("rider", { tone: null, query: { lang: "en" }, context });
+  await dial(rider, stage.name("nobody"));
+  truth((await rider.ended()).code === "microphone.denied", "the call ended for another reason");
+  await showing(rider.page, "ended");
+  await see(DARK[1], rider.page);
+});
+
+function inTheDark(what) {
+  return `the page with ${what} in the dark fits and is accessible`;
+}
+
 function showing(page, view) {
   return until(`the view ${view}`, () => page.evaluate((view) => document.body.dataset.view === view, view));
 }
