@@ -65,6 +65,9 @@ pub(crate) fn bench(name: &str, rest: &[String]) -> Result<bool> {
 fn program(file: &str, profile: &str) -> Result<Command> {
     let mut command = node::script(&folder(), file)?;
     command.arg("--programs").arg(workspace::target().join(profile));
+    if let Some(chromium) = setup::chromium() {
+        command.env("CHROMIUM", chromium);
+    }
     Ok(command)
 }
 

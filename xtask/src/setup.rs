@@ -6,7 +6,7 @@
 use std::{
     env, fs,
     io::{self, BufRead, IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -74,9 +74,9 @@ impl Need {
             Need::PulseClients => has("parec") && has("pacat") && has("pactl"),
             Need::AlsaPulse => alsa_module_present("libasound_module_pcm_pulse.so"),
             Need::Coturn => has("turnserver"),
-            Need::Node => has("node"),
+            Need::Node => node_is_recent(),
             Need::Npm => has("npm"),
-            Need::Chromium => has("chromium"),
+            Need::Chromium => chromium().is_some(),
             Need::PythonVenv => python_has("ensurepip"),
             Need::OpenSsl => pkg_config_knows("openssl"),
         }
@@ -184,9 +184,18 @@ fn install(packages: &[&str], sudo: bool) {
     };
     // A fresh machine has no package lists; a failed update may still leave usable ones.
     apt(&["update", "-qq"]);
-    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    arguments.extend_from_slice(packages);
-    apt(&arguments);
+    // One by one: a package that apt does not find would keep the others out.
+    for package in packages {
+        apt(&["install", "-y", "-qq", "--no-install-recommends", package]);
+    }
+}
+
+/// The browser: what `CHROMIUM` names, or the first that is installed under one of its names.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    match env::var_os("CHROMIUM") {
+        Some(named) => Some(PathBuf::from(named)).filter(|named| named.is_file()),
+        None => CHROMIUMS.iter().find_map(|name| workspace::program(name)),
+    }
 }
 
 fn has(program: &str) -> bool {
@@ -195,6 +204,16 @@ fn has(program: &str) -> bool {
 
 fn pkg_config_knows(library: &str) -> bool {
     Command::new("pkg-config").args(["--exists", library]).status().is_ok_and(|status| status.success())
+}
+
+fn node_is_recent() -> bool {
+    let output = Command::new("node").arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
+    output.is_ok_and(|output| node_major(&String::from_utf8_lossy(&output.stdout)) >= Some(OLDEST_NODE))
+}
+
+/// Of what `node --version` prints, such as `v18.20.4`.
+fn node_major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 fn python_has(module: &str) -> bool {
@@ -220,5 +239,23 @@ fn is_root() -> bool {
     false
 }
 
+/// Debian's, Ubuntu's, Google's.
+const CHROMIUMS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
+
+/// What Debian 12 has, and what the packages of the test programs ask for.
+const OLDEST_NODE: u32 = 18;
+
 /// A slow mirror may take minutes for 100 MB; longer than this it hangs.
 const APT_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_node_is_no_node() {
+        assert_eq!(node_major("v18.20.4\n"), Some(18));
+        assert!(node_major("v16.20.2") < Some(OLDEST_NODE));
+        assert!(node_major("not found") < Some(OLDEST_NODE));
+    }
+}

@@ -107,11 +107,11 @@ pub(crate) const SUITES: &[Suite] = &[
         budget: minutes(2),
         covers: "the browser phone's decoders, call machine and types in Node",
         needs: web_suite::NEEDS,
-        steps: &[Step::Own(web_suite::suite)],
+        steps: &[Step::Prepare(web_suite::prepare), Step::Own(web_suite::suite)],
     },
     Suite {
         name: "hub",
-        budget: minutes(4),
+        budget: minutes(6),
         covers: "the official clients in JavaScript and Python, a Rust crate and a raw websocket against the hub",
         needs: setup::HUB,
         steps: &[

@@ -24,7 +24,12 @@ pub(crate) fn run(names: &[String], yes: bool) -> Result<bool> {
     let suites = chosen(names)?;
     let mut needs = setup::BUILD.to_vec();
     needs.extend(suites.iter().flat_map(|suite| suite.needs));
-    setup::ensure(&needs, yes)?;
+    let incomplete = setup::ensure(&needs, yes).err().map(|error| format!("{error:#}"));
+    if let Some(why) =
+        incomplete.as_ref().filter(|_| cfg!(not(target_os = "linux")) || !setup::present(setup::BUILD))
+    {
+        bail!("{why}");
+    }
     if suites.iter().any(|suite| suite.name == "check") {
         // Building a tool the first time takes minutes, which are nobody's budget.
         tools::prepare();
@@ -34,7 +39,15 @@ pub(crate) fn run(names: &[String], yes: bool) -> Result<bool> {
     for suite in suites {
         println!("\n== {} ({} min): {}", suite.name, suite.budget.as_secs() / 60, suite.covers);
         let start = Instant::now();
-        let tally = run_suite(suite);
+        // The others run: what one suite lacks is no fault of theirs.
+        let tally = match incomplete.as_ref().filter(|_| !setup::present(suite.needs)) {
+            None => run_suite(suite),
+            Some(why) => {
+                let mut tally = Tally::default();
+                tally.fail(suite.name, why);
+                tally
+            }
+        };
         println!("== {}: {} in {:.0} s", suite.name, tally.total(), start.elapsed().as_secs_f64());
         total.add(tally);
     }
@@ -83,16 +96,22 @@ fn run_suite(suite: &Suite) -> Tally {
             deadline += start.elapsed();
             if !ended.is_ok_and(Ended::success) {
                 tally.fail(&name, "the build failed");
-                continue;
+                match step {
+                    // What follows would run what an earlier build left.
+                    Step::Build(_) => break,
+                    Step::Cargo(_) | Step::Prepare(_) | Step::Own(_) => continue,
+                }
             }
         }
         match step {
             Step::Build(_) => {}
             Step::Prepare(function) => {
-                if let Err(error) = function() {
-                    tally.fail(&format!("{}: preparation", suite.name), &format!("{error:#}"));
-                }
+                let prepared = function();
                 deadline += start.elapsed();
+                if let Err(error) = prepared {
+                    tally.fail(&format!("{}: preparation", suite.name), &format!("{error:#}"));
+                    break;
+                }
             }
             Step::Own(function) => function(&mut tally, deadline),
             Step::Cargo(arguments) => tally.add(cargo_test(suite, arguments, deadline)),
@@ -153,6 +172,19 @@ mod tests {
         let build = builds_of(&["test", "--package=a", "--", "--nocapture"]);
         assert_eq!(build, Some(vec!["test", "--no-run", "--package=a"]));
         assert_eq!(builds_of(&["test", "--workspace", "--doc"]), None);
+    }
+
+    #[test]
+    fn nothing_runs_after_a_preparation_that_failed() {
+        let suite = Suite {
+            name: "broken",
+            budget: Duration::from_secs(60),
+            covers: "",
+            needs: &[],
+            steps: &[Step::Prepare(|| bail!("no network")), Step::Own(|tally, _| tally.pass("it ran"))],
+        };
+        let tally = run_suite(&suite);
+        assert_eq!((tally.passed, tally.failed), (0, vec!["broken: preparation".to_owned()]));
     }
 
     #[test]

@@ -7,22 +7,33 @@
 //! | `media.mjs` | the same while a call has media: restarts, certificates, mute, messages |
 //! | `types.mjs` | the JSDoc types of every module, by TypeScript |
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::Result;
 
 use crate::{node, script::Script, setup::Need, tally::Tally, workspace};
 
 /// What the suite needs beyond [`setup::BUILD`](crate::setup::BUILD).
 pub(crate) const NEEDS: &[Need] = &[Need::Node, Need::Npm];
 
+/// Fetches the packages of the scripts.
+pub(crate) fn prepare() -> Result<()> {
+    node::modules(&folder()).map(drop)
+}
+
 /// Runs every script, one after the other: they take seconds.
 pub(crate) fn suite(tally: &mut Tally, deadline: Instant) {
-    let folder = workspace::root().join("tests/interop/web");
+    let folder = folder();
     for (name, file) in SCRIPTS {
         match node::script(&folder, file) {
             Ok(command) => tally.add(Script::new(name, command).run(deadline)),
             Err(error) => tally.fail(name, &format!("{error:#}")),
         }
     }
+}
+
+fn folder() -> PathBuf {
+    workspace::root().join("tests/interop/web")
 }
 
 const SCRIPTS: [(&str, &str); 4] = [

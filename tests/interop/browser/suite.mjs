@@ -2,6 +2,7 @@
 
 import { open } from "./lib/open.mjs";
 import { run } from "./lib/checks.mjs";
+import "./checks/buttons.mjs";
 import "./checks/calls.mjs";
 import "./checks/endings.mjs";
 import "./checks/incall.mjs";

@@ -1,8 +1,10 @@
 //! Prints the figures of `hub` as lines of JSON.
 //!
 //! Usage: `bench_hub [--sockets 2000] [--rate 5000] [--seconds 20] [--idle 10000]`. The server has to be built with it.
+//! It fails if a bar is missed, whatever load was asked for.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
@@ -27,7 +29,7 @@ struct Options {
     idle: usize,
 }
 
-fn main() -> Result<(), BoxError> {
+fn main() -> Result<ExitCode, BoxError> {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,ringback_tests=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -38,8 +40,20 @@ fn main() -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let metrics = runtime.block_on(hub::measure(&cores, load))?;
     let mut out = std::io::stdout().lock();
+    let mut good = true;
     for metric in metrics {
         writeln!(out, "{}", metric.json())?;
+        for (name, most) in BARS {
+            // A figure that is no number is over as well.
+            if metric.name == name && (metric.ours > most || metric.ours.is_nan()) {
+                writeln!(std::io::stderr(), "{name} is over {most}")?;
+                good = false;
+            }
+        }
     }
-    Ok(())
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// The most that a figure may be: a message that is 20 ms late is not noticed in a call, and a small machine has 1 GB.
+const BARS: [(&str, f64); 3] =
+    [("delivery_p95_ms", 20.0), ("deliveries_lost", 0.0), ("idle_memory_mb", 1000.0)];

@@ -1,8 +1,9 @@
 //! A hub with the limits and policies that a conformance check asks for; the suite `hub` starts it.
 //!
 //! Private topics: an inbox `user:<sub>` as usual; `readonly:..` is read by every signed-in user and written by none;
-//! `open:..` is read and written by every signed-in user until the line `revoke` is read from standard input. The key and
-//! the secret come from `RINGBACK_API_KEY` and `RINGBACK_JWT_SECRET`. It ends when standard input does.
+//! `open:..` is read and written by every signed-in user until the line `revoke` is read from standard input, which is
+//! answered with the line `revoked`. The key and the secret come from `RINGBACK_API_KEY` and `RINGBACK_JWT_SECRET`. It
+//! ends when standard input does.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -87,6 +88,8 @@ async fn main() -> Result<(), BoxError> {
     while let Some(line) = lines.next_line().await? {
         if line == "revoke" {
             policies.revoked.store(true, Ordering::Relaxed);
+            writeln!(out, "revoked")?;
+            out.flush()?;
         }
     }
     hub.stop().await;

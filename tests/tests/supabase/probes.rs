@@ -12,8 +12,9 @@ async fn a_server_that_is_there_gives_a_sign_of_life() {
     let hub = quick_hub().await;
     let mut rider = Phone::public(&hub.url(), "rider");
     rider.until_up().await;
-    let (first, second) = tokio::join!(rider.signaling.probe(), rider.signaling.probe());
-    assert!(first.unwrap() < Duration::from_secs(5));
+    let probes = async { tokio::join!(rider.signaling.probe(), rider.signaling.probe()) };
+    let (first, second) = tokio::time::timeout(ANSWERED, probes).await.unwrap();
+    assert!(first.is_ok());
     assert_eq!(first, second);
     assert!(rider.signaling.probe().await.is_ok());
     hub.stop().await;
@@ -52,3 +53,6 @@ async fn the_servers_time_is_ours_on_one_machine() {
     assert!(time.ahead_ms().abs() < 10_000, "{time:?}");
     hub.stop().await;
 }
+
+/// A probe takes a millisecond here; a busy machine may take seconds.
+const ANSWERED: Duration = Duration::from_secs(20);

@@ -19,7 +19,9 @@ async fn two_phones_see_each_other_call_talk_mute_hold_and_hang_up() {
     rider.keep("2-ringing-80x24");
     driver.press("a");
     for phone in [&rider, &driver] {
-        phone.until(&["active 0:0", "Quality good", "RTT", "Microphone tone", "Speaker null"]);
+        // Each by itself: the clock runs on, and a busy machine may have another quality.
+        phone.until(&["active"]);
+        phone.until(&["Quality", "RTT", "Microphone tone", "Speaker null"]);
         // The other's tone, played: the meter moves.
         phone.until(&["They █", "You █"]);
     }
@@ -44,8 +46,8 @@ async fn two_phones_see_each_other_call_talk_mute_hold_and_hang_up() {
     rider.until_screen("resumed", |screen| !screen.contains("they put you on hold"));
 
     driver.press("h");
-    rider.until(&["No call", "Call with driver, 0:"]);
-    driver.until(&["Call with rider, 0:"]);
+    rider.until(&["No call", "Call with driver, "]);
+    driver.until(&["Call with rider, "]);
     rider.keep("6-ended-80x24");
     driver.keep("6-ended-40x20");
     hub.stop().await;
@@ -88,8 +90,8 @@ async fn devices_are_listed_and_chosen_during_a_call() {
     let driver = Pty::phone(&hub, "driver", (80, 24), &["--answer"]);
     rider.until(&["● online", "> driver"]);
     rider.press("\r");
-    rider.until(&["active 0:0"]);
-    driver.until(&["active 0:0"]);
+    rider.until(&["active"]);
+    driver.until(&["active"]);
     rider.press("s");
     rider.until(&["(x) the system's default", "( ) tone", "( ) null"]);
     rider.press("\x1b[B");

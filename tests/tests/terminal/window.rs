@@ -27,11 +27,11 @@ async fn ctrl_c_hangs_up_and_leaves_cleanly() {
     let driver = Pty::phone(&hub, "driver", (80, 24), &["--answer"]);
     rider.until(&["> driver"]);
     rider.press("\r");
-    rider.until(&["active 0:0"]);
+    rider.until(&["active"]);
     rider.press("\x03");
     assert!(rider.until_ended().success());
     assert_eq!(rider.line_settings(), untouched());
-    driver.until(&["No call", "Call with rider, 0:"]);
+    driver.until(&["No call", "Call with rider, "]);
     hub.stop().await;
 }
 
@@ -43,11 +43,11 @@ async fn a_phone_that_is_told_to_end_hangs_up_and_leaves_cleanly() {
         let driver = Pty::phone(&hub, "driver", (80, 24), &["--answer"]);
         rider.until(&["> driver"]);
         rider.press("\r");
-        rider.until(&["active 0:0"]);
+        rider.until(&["active"]);
         rider.signal(signal);
         assert!(rider.until_ended().success(), "{signal}");
         assert_eq!(rider.line_settings(), untouched(), "{signal}");
-        driver.until(&["No call", "Call with rider, 0:"]);
+        driver.until(&["No call", "Call with rider, "]);
     }
     hub.stop().await;
 }

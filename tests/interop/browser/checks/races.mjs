@@ -10,12 +10,11 @@ for (const winner of ["browser", "native"]) {
     const caller = await stage.browser("caller");
     const user = stage.name("user");
     const { programs, folder, chrome } = stage;
-    const world = { programs, folder, chrome, url: stage.stack.url, user };
+    const world = { programs, folder, chrome, url: stage.stack.url, user, keep: stage.keeper() };
     const [web, native] = await Promise.all([
       BrowserPhone.online({ ...world, query: { tone: 500 } }),
       NativePhone.online(world),
     ]);
-    [web, native].forEach((phone) => stage.keep(phone));
     await dial(caller, user);
     await Promise.all([rings(web), rings(native)]);
     const [wins, loses] = winner === "browser" ? [web, native] : [native, web];

@@ -20,7 +20,7 @@ for (const [size, device] of Object.entries(SIZES)) {
     tour(SCREENS.map(name), async (stage, check) => {
       const context = { ...device, locale: lang === "fr" ? "fr-FR" : "en-GB", reducedMotion: "reduce" };
       const { chrome, stack } = stage;
-      const world = { chrome, url: stack.url, context };
+      const world = { chrome, url: stack.url, context, keep: stage.keeper() };
       const see = (screen, page, ready) =>
         check(name(screen), async () => {
           await ready?.();
@@ -28,7 +28,7 @@ for (const [size, device] of Object.entries(SIZES)) {
           await judge(page, join(stage.artifacts, `${screen}-${size}-${lang}.png`), lang);
         });
 
-      const newcomer = stage.keep(await BrowserPhone.open({ ...world, query: { lang } }));
+      const newcomer = await BrowserPhone.open({ ...world, query: { lang } });
       await see("welcome", newcomer.page);
       await newcomer.page.close();
 
@@ -51,7 +51,7 @@ for (const [size, device] of Object.entries(SIZES)) {
       await Promise.all([active(rider, marks[0]), active(driver, marks[1])]);
       await see("call", page, () => until("the call has figures", async () => /\d/.test(await page.locator("#rtt").textContent())));
 
-      const status = stage.keep(await BrowserPhone.open({ ...world, path: "/status.html", query: { lang } }));
+      const status = await BrowserPhone.open({ ...world, path: "/status.html", query: { lang } });
       await see("status", status.page, () =>
         until("the status page shows who is online", () => status.page.getByText(rider.user).count()));
       await status.page.close();
@@ -61,6 +61,33 @@ for (const [size, device] of Object.entries(SIZES)) {
       await see("ended", page);
     });
   }
+}
+
+const DARK = ["a name that is refused", "a microphone that is refused"];
+
+tour(DARK.map(inTheDark), async (stage, check) => {
+  const context = { ...SIZES.phone, locale: "en-GB", reducedMotion: "reduce", colorScheme: "dark" };
+  const see = (what, page) =>
+    check(inTheDark(what), () => judge(page, join(stage.artifacts, `${what.replaceAll(" ", "-")}-dark.png`), "en"));
+
+  const world = { chrome: stage.chrome, url: stage.stack.url, context, keep: stage.keeper() };
+  const { page } = await BrowserPhone.open({ ...world, query: { lang: "en" } });
+  await showing(page, "welcome");
+  await page.fill("#name", "no name/at all");
+  await page.click("#enter");
+  await until("the name is refused", () => page.textContent("#name-error"));
+  await see(DARK[0], page);
+  await page.close();
+
+  const rider = await stage.browser("rider", { tone: null, query: { lang: "en" }, context });
+  await dial(rider, stage.name("nobody"));
+  truth((await rider.ended()).code === "microphone.denied", "the call ended for another reason");
+  await showing(rider.page, "ended");
+  await see(DARK[1], rider.page);
+});
+
+function inTheDark(what) {
+  return `the page with ${what} in the dark fits and is accessible`;
 }
 
 function showing(page, view) {

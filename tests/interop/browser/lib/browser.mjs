@@ -6,8 +6,8 @@ import { chromium } from "playwright-core";
 
 import { until } from "./wait.mjs";
 
-/** Starts Chromium. Its microphone is a fake one that beeps once a second; who may use it is each phone's setting. */
-export function launch() {
+/** Starts Chromium; it plays sound before anybody touches a page unless `autoplay` is false. Its microphone is a fake one that beeps once a second; who may use it is each phone's setting. */
+export function launch({ autoplay = true } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -19,7 +19,7 @@ export function launch() {
       "--disable-sync",
       "--no-first-run",
       // Nobody is there to touch the page of an automatic callee.
-      "--autoplay-policy=no-user-gesture-required",
+      ...(autoplay ? ["--autoplay-policy=no-user-gesture-required"] : []),
     ],
   });
 }
@@ -33,21 +33,22 @@ export class BrowserPhone {
   #address;
 
   /**
-   * Opens the page as `user` and waits until it is online. `query` goes into the address; without `tone` and `audio`
+   * Opens the page as `user`, hands it to `keep` and waits until it is online. `query` goes into the address; without `tone` and `audio`
    * the microphone is used, if `microphone` allows it.
    */
-  static async online({ chrome, url, user, query = {}, microphone = false, context = {} }) {
-    const phone = await BrowserPhone.open({ chrome, url, query: { user, ...query }, microphone, context });
+  static async online({ user, query = {}, ...world }) {
+    const phone = await BrowserPhone.open({ ...world, query: { user, ...query } });
     phone.user = user;
     await phone.ready();
     return phone;
   }
 
   /** Opens the page, whatever it shows then. */
-  static async open({ chrome, url, path = "/", query = {}, microphone = false, context = {} }) {
+  static async open({ chrome, url, path = "/", query = {}, microphone = false, context = {}, keep = (phone) => phone }) {
     const phone = new BrowserPhone();
     phone.#address = `${url}${path}?${new URLSearchParams(query)}`;
     phone.#context = await chrome.newContext({ permissions: microphone ? ["microphone"] : [], ...context });
+    keep(phone);
     await phone.#context.addInitScript({ path: PROBE });
     phone.page = await phone.#context.newPage();
     phone.page.on("pageerror", (error) => phone.faults.push(String(error)));

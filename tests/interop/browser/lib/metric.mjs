@@ -8,7 +8,7 @@ export function tell({ name, ours, peer, unit, n }) {
 
 /** The value below which `percent` of `values` lie (nearest rank). */
 export function percentile(values, percent) {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
 }
 

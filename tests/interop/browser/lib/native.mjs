@@ -13,8 +13,8 @@ export class NativePhone {
   #process;
   #recording;
 
-  /** Starts the phone of `user` and waits until it is online. It sends a tone of 440 Hz at -20 dBFS. */
-  static async online({ programs, url, folder, user, options = [] }) {
+  /** Starts the phone of `user`, hands it to `keep` and waits until it is online. It sends a tone of 440 Hz at -20 dBFS. */
+  static async online({ programs, url, folder, user, options = [], keep = (phone) => phone }) {
     const phone = new NativePhone();
     phone.user = user;
     phone.#recording = join(folder, `${user}.wav`);
@@ -27,6 +27,7 @@ export class NativePhone {
         phone.#process.errors.push(line);
       }
     });
+    keep(phone);
     await phone.event("ready");
     return phone;
   }

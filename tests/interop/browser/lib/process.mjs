@@ -12,7 +12,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => p
 
 /** Starts a program; `onLine` gets what it prints. Its last words on standard error are kept in `errors`. */
 export function start(program, args, onLine) {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: clean(process.env) });
   running.add(child);
   const errors = [];
   const ended = new Promise((resolve) => {
@@ -46,6 +46,9 @@ export function start(program, args, onLine) {
     kill: () => child.kill("SIGKILL"),
   };
 }
+
+/** The environment without the settings of somebody's own server. */
+const clean = (env) => Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("RINGBACK_")));
 
 const MOST_ERRORS = 50;
 const GRACE_MS = 5_000;

@@ -6,6 +6,7 @@ import { within } from "./wait.mjs";
 
 export class Stage {
   #number = 0;
+  /** Of the check that runs. */
   #phones = [];
 
   constructor(world) {
@@ -19,7 +20,9 @@ export class Stage {
     try {
       await within("the check", body(), limitMs);
     } finally {
-      await Promise.allSettled(this.#phones.splice(0).map((phone) => phone.close()));
+      const phones = this.#phones;
+      this.#phones = [];
+      await Promise.allSettled(phones.map((phone) => phone.close()));
     }
   }
 
@@ -31,23 +34,35 @@ export class Stage {
   /** A browser phone that is online and sends a tone. */
   async browser(role = "web", { tone = BROWSER_HZ, answer = false, query = {}, ...rest } = {}) {
     const address = { ...(tone && { tone }), ...(answer && { answer: 1 }), ...query };
-    return this.keep(await BrowserPhone.online({ ...this.#world(role), query: address, ...rest }));
+    return BrowserPhone.online({ ...this.#world(role), query: address, ...rest });
   }
 
   /** A native phone that is online and sends a tone of 440 Hz. */
   async native(role = "native", { answer = false, options = [] } = {}) {
-    return this.keep(await NativePhone.online({ ...this.#world(role), options: [...(answer ? ["--answer"] : []), ...options] }));
+    return NativePhone.online({ ...this.#world(role), options: [...(answer ? ["--answer"] : []), ...options] });
   }
 
   /** Closes this phone, too, after the check. */
   keep(phone) {
-    this.#phones.push(phone);
-    return phone;
+    return this.keeper()(phone);
+  }
+
+  /** The same as a function that belongs to the check that runs now: later it closes the phone at once and throws. */
+  keeper() {
+    const phones = this.#phones;
+    return (phone) => {
+      if (phones !== this.#phones) {
+        phone.close().catch(() => {});
+        throw new Error("the check is over");
+      }
+      phones.push(phone);
+      return phone;
+    };
   }
 
   #world(role) {
     const { programs, folder, chrome } = this;
-    return { programs, folder, chrome, url: this.stack.url, user: this.name(role) };
+    return { programs, folder, chrome, url: this.stack.url, user: this.name(role), keep: this.keeper() };
   }
 }
 

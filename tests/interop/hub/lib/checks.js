@@ -74,9 +74,9 @@ export function truth(fact, why) {
   if (!fact) throw new Error(why);
 }
 
-/** Fails unless `from <= ms <= to`. */
-export function between(ms, from, to, what) {
-  truth(ms >= from && ms <= to, `${what} took ${Math.round(ms)} ms, not ${from} to ${to}`);
+/** Fails if something came earlier than it may, in ms. That it comes in time is the limit of its check. */
+export function notBefore(ms, earliest, what) {
+  truth(ms >= earliest, `${what} took ${Math.round(ms)} ms, not at least ${earliest}`);
 }
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

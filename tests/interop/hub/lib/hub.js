@@ -133,12 +133,17 @@ async function withProgram(body, program, options) {
   if (!isOurs) skip('a real project has no fault switches');
   const child = spawn(program, options, {
     stdio: ['pipe', 'pipe', 'ignore'],
-    env: { ...process.env, RINGBACK_API_KEY: hub.key, RINGBACK_JWT_SECRET: hub.secret },
+    env: { ...clean(process.env), RINGBACK_API_KEY: hub.key, RINGBACK_JWT_SECRET: hub.secret },
   });
   children.add(child);
   try {
-    const own = new Hub({ url: await listening(child), key: hub.key, secret: hub.secret });
-    own.revoke = () => child.stdin.write('revoke\n');
+    const said = output(child);
+    const [url] = await said(/http:\/\/127\.0\.0\.1:\d+/);
+    const own = new Hub({ url, key: hub.key, secret: hub.secret });
+    own.revoke = () => {
+      child.stdin.write('revoke\n');
+      return said(/^revoked$/);
+    };
     return await body(own);
   } finally {
     children.delete(child);
@@ -151,15 +156,21 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-function listening(child) {
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', () => reject(new Error('the hub ended before it listened')));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = line.match(/http:\/\/127\.0\.0\.1:\d+/);
-      if (found) resolve(found[0]);
+/** The environment without the settings of somebody's own server. */
+const clean = (env) => Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('RINGBACK_')));
+
+/** A function that resolves to the match of the next line that `child` prints like that. */
+function output(child) {
+  const lines = createInterface({ input: child.stdout });
+  return (wanted) =>
+    new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', () => reject(new Error(`the hub ended before it said ${wanted}`)));
+      lines.on('line', (line) => {
+        const found = line.match(wanted);
+        if (found) resolve(found);
+      });
     });
-  });
 }
 
 function required(name) {

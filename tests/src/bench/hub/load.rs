@@ -46,7 +46,8 @@ pub(super) async fn deliver(hub: &str, load: Load) -> Result<Delivered, BoxError
         sent += count;
         delays_ms.extend(delays);
     }
-    let lost = sent - delays_ms.len() as u64;
+    let came = delays_ms.len() as u64;
+    let lost = sent.checked_sub(came).ok_or_else(|| format!("{came} messages came of {sent}"))?;
     Ok(Delivered { delays_ms, lost, seconds: load.time.as_secs_f64() })
 }
 

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 pub use self::machine::Cores;
 use super::metric::percentile;
@@ -70,8 +71,12 @@ async fn idle(cores: &Cores, sockets: usize) -> Result<Metric, BoxError> {
     let open = load::open_idle(&server.url, sockets).await?;
     tokio::time::sleep(SETTLE).await;
     let resident = process::resident_kb_of(server.pid())?;
-    tracing::info!(start_kb = start, resident_kb = resident, "idle sockets are open");
+    let alive = server.sockets().await?;
+    tracing::info!(start_kb = start, resident_kb = resident, alive, "idle sockets are open");
     drop(open);
+    if alive != sockets {
+        return Err(format!("{alive} of {sockets} idle sockets are open").into());
+    }
     Ok(Metric {
         name: "idle_memory_mb".to_owned(),
         ours: resident as f64 / 1024.0,
@@ -90,9 +95,15 @@ struct Server {
 impl Server {
     async fn start(cores: &Cores) -> Result<Self, BoxError> {
         let mut command = Command::new(program()?);
-        command.args(["--listen", "127.0.0.1:0", "--demo"]);
         // Logging would be measured, too.
-        command.env("RUST_LOG", "off").stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["--listen", "127.0.0.1:0", "--demo", "--log", "off"]);
+        for (name, _) in std::env::vars_os() {
+            // The settings of somebody's own server.
+            if name.to_string_lossy().starts_with("RINGBACK_") {
+                command.env_remove(name);
+            }
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = cores.spawn_server(&mut command)?;
         let out = child.stdout.take().ok_or("the server has no output")?;
         let mut server = Self { child, url: String::new() };
@@ -110,6 +121,19 @@ impl Server {
 
     fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How many sockets the server has open, as it says itself.
+    async fn sockets(&self) -> Result<usize, BoxError> {
+        let host = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).await?;
+        let request = format!("GET /status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        tokio::time::timeout(START, stream.read_to_string(&mut answer)).await??;
+        let (_, after) = answer.split_once(r#""sockets":"#).ok_or("the server's status names no sockets")?;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        Ok(digits.parse()?)
     }
 }
 

@@ -10,16 +10,16 @@ mod pairs;
 mod people;
 mod weather;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ringback::proto::call::Direction;
 use ringback::proto::{CallId, EndReason};
-use ringback_server::{Hub, HubConfig};
+use ringback_server::{Hub, HubConfig, HubSnapshot, RunningHub};
 use tokio::task::JoinSet;
 
 use self::dice::Dice;
-use self::people::{Person, Record};
+use self::people::{Outcome, Person, Record};
 use super::left::Held;
 use super::metric::percentile;
 use super::{BoxError, Metric, process};
@@ -31,14 +31,14 @@ pub struct Report {
     pub calls: usize,
     /// Those that were answered: a side hung up an answered call, or its media ended.
     pub answered: usize,
-    /// Pairs of reasons that the table does not have, in words.
+    /// Pairs of reasons that the table does not have, and calls that one side alone knows and should not, in words.
     pub bad_pairs: Vec<String>,
-    /// Calls that did not end, in words.
+    /// Calls that did not end, or not when the timer of their state was over, in words.
     pub stuck: Vec<String>,
     /// How often each pair came, the caller's reason first; `-` where the callee never heard of the call.
     pub pairs: BTreeMap<(String, String), usize>,
-    /// `tasks_left`, `sockets_left`, `threads_left`.
-    pub left: [Metric; 3],
+    /// `tasks_left`, `sockets_left`, `threads_left`, `hub_sockets_left`, `hub_topics_left`.
+    pub left: Vec<Metric>,
     /// The median of the last tenth of the time over that of the fourth, in KiB.
     pub memory_growth_kb: f64,
 }
@@ -87,10 +87,11 @@ pub async fn measure(phones: usize, time: Duration, seed: u64) -> Result<Report,
     while let Some(person) = people.join_next().await {
         records.extend(person?);
     }
+    let mut report = judge(records);
+    report.left = emptied(&hub).await;
     hub.stop().await;
     let left = Held::settled(&before).await?;
-    let mut report = judge(records);
-    report.left = left.left_since(&before, report.calls);
+    report.left.extend(left.left_since(&before, report.calls));
     report.memory_growth_kb = growth(&memory);
     Ok(report)
 }
@@ -102,13 +103,17 @@ fn judge(records: Vec<Record>) -> Report {
         callee: Option<EndReason>,
     }
     let mut calls: BTreeMap<CallId, Ends> = BTreeMap::new();
-    let mut stuck = Vec::new();
-    for Record { call, direction, reason } in records {
-        let ends = calls.entry(call).or_default();
-        let Some(reason) = reason else {
-            stuck.push(format!("{call} {direction:?}"));
-            continue;
+    let (mut stuck, mut lost) = (Vec::new(), BTreeSet::new());
+    for Record { call, direction, outcome } in records {
+        let reason = match outcome {
+            Outcome::Ended(reason) => reason,
+            Outcome::Outlived(_) | Outcome::Unknown => {
+                stuck.push(format!("{call} {direction:?}: {outcome:?}"));
+                lost.insert(call);
+                continue;
+            }
         };
+        let ends = calls.entry(call).or_default();
         match direction {
             Direction::Outgoing => ends.caller = Some(reason),
             Direction::Incoming => ends.callee = Some(reason),
@@ -116,22 +121,44 @@ fn judge(records: Vec<Record>) -> Report {
     }
     let (mut pairs, mut bad_pairs, mut answered) = (BTreeMap::new(), Vec::new(), 0);
     for (call, Ends { caller, callee }) in &calls {
-        let Some(caller) = caller else { continue };
-        answered += usize::from(matches!(caller, EndReason::HungUp | EndReason::ConnectionLost));
-        let callee_name = callee.as_ref().map_or_else(|| "-".to_owned(), pairs::name);
-        *pairs.entry((pairs::name(caller), callee_name)).or_insert(0) += 1;
-        if callee.as_ref().is_some_and(|callee| !pairs::may_pair(caller, callee)) {
+        answered += usize::from(matches!(caller, Some(EndReason::HungUp | EndReason::ConnectionLost)));
+        let name = |side: &Option<EndReason>| side.as_ref().map_or_else(|| "-".to_owned(), pairs::name);
+        *pairs.entry((name(caller), name(callee))).or_insert(0) += 1;
+        let good = match (caller, callee) {
+            (Some(caller), Some(callee)) => pairs::may_pair(caller, callee),
+            // The other side is told as stuck.
+            _ if lost.contains(call) => true,
+            (Some(caller), None) => pairs::may_be_alone(caller),
+            (None, _) => false,
+        };
+        if !good {
             bad_pairs.push(format!("{call}: {caller:?} at the caller, {callee:?} at the callee"));
         }
     }
-    let left = ["tasks_left", "sockets_left", "threads_left"].map(|name| Metric {
-        name: name.to_owned(),
-        ours: 0.0,
-        peer: None,
-        unit: "",
-        count: 0,
-    });
-    Report { calls: calls.len(), answered, bad_pairs, stuck, pairs, left, memory_growth_kb: 0.0 }
+    let calls = calls.keys().chain(&lost).collect::<BTreeSet<_>>().len();
+    Report { calls, answered, bad_pairs, stuck, pairs, left: Vec::new(), memory_growth_kb: 0.0 }
+}
+
+/// Waits until nobody is at the hub any more, and tells what stays.
+async fn emptied(hub: &RunningHub) -> Vec<Metric> {
+    let until = Instant::now() + EMPTIED;
+    loop {
+        let HubSnapshot { sockets, topics, .. } = hub.snapshot();
+        if (sockets == 0 && topics.is_empty()) || Instant::now() > until {
+            let metric = |name: &str, ours, unit, count| Metric {
+                name: name.to_owned(),
+                ours,
+                peer: None,
+                unit,
+                count,
+            };
+            return vec![
+                metric("hub_sockets_left", sockets as f64, "sockets", 1),
+                metric("hub_topics_left", topics.len() as f64, "topics", 1),
+            ];
+        }
+        tokio::time::sleep(EMPTY_LOOK).await;
+    }
 }
 
 async fn watch(until: Instant, memory: &mut Vec<f64>) -> Result<(), BoxError> {
@@ -154,28 +181,46 @@ fn growth(memory: &[f64]) -> f64 {
 const WEATHER: u64 = u64::MAX;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// A closed phone takes its socket along within a second or two.
+const EMPTIED: Duration = Duration::from_secs(15);
+const EMPTY_LOOK: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use ringback::proto::call::CallState;
+
     use super::*;
 
-    fn record(call: u8, direction: Direction, reason: Option<EndReason>) -> Record {
-        Record { call: CallId::from_random([call; 16]), direction, reason }
+    fn record(call: u8, direction: Direction, outcome: Outcome) -> Record {
+        Record { call: CallId::from_random([call; 16]), direction, outcome }
     }
 
     #[test]
     fn pairs_that_the_table_lacks_and_calls_without_an_end_are_told() {
         let report = judge(vec![
-            record(1, Direction::Outgoing, Some(EndReason::HungUp)),
-            record(1, Direction::Incoming, Some(EndReason::HungUp)),
-            record(2, Direction::Outgoing, Some(EndReason::Declined)),
-            record(2, Direction::Incoming, Some(EndReason::ConnectionLost)),
-            record(3, Direction::Outgoing, None),
-            record(4, Direction::Outgoing, Some(EndReason::Unreachable)),
+            record(1, Direction::Outgoing, Outcome::Ended(EndReason::HungUp)),
+            record(1, Direction::Incoming, Outcome::Ended(EndReason::HungUp)),
+            record(2, Direction::Outgoing, Outcome::Ended(EndReason::Declined)),
+            record(2, Direction::Incoming, Outcome::Ended(EndReason::ConnectionLost)),
+            record(3, Direction::Outgoing, Outcome::Unknown),
+            record(4, Direction::Outgoing, Outcome::Ended(EndReason::Unreachable)),
         ]);
         assert_eq!((report.calls, report.answered), (4, 1));
         assert_eq!((report.bad_pairs.len(), report.stuck.len()), (1, 1), "{report:?}");
         assert_eq!(report.pairs[&("Unreachable".to_owned(), "-".to_owned())], 1);
+    }
+
+    #[test]
+    fn a_call_that_one_side_alone_knows_is_judged_by_what_that_side_says() {
+        let ended = |call, direction, reason| record(call, direction, Outcome::Ended(reason));
+        let report = judge(vec![
+            ended(1, Direction::Outgoing, EndReason::HungUp),
+            ended(2, Direction::Incoming, EndReason::Missed),
+            ended(3, Direction::Outgoing, EndReason::Cancelled),
+            ended(4, Direction::Outgoing, EndReason::HungUp),
+            record(4, Direction::Incoming, Outcome::Outlived(CallState::Reconnecting)),
+        ]);
+        assert_eq!((report.bad_pairs.len(), report.stuck.len()), (2, 1), "{report:?}");
     }
 
     #[test]

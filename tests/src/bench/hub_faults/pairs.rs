@@ -5,20 +5,30 @@ use std::sync::OnceLock;
 
 use ringback::proto::EndReason;
 
-/// Whether the table allows this pair.
+/// Whether the table allows this pair. A fault of a side is none of it: nothing here makes a phone fail.
 pub(super) fn may_pair(caller: &EndReason, callee: &EndReason) -> bool {
-    is_fault(caller) || is_fault(callee) || table().contains(&(name(caller), name(callee)))
+    table().contains(&(name(caller), name(callee)))
+}
+
+/// Whether a call may end like this at a caller whose callee never heard of it.
+pub(super) fn may_be_alone(caller: &EndReason) -> bool {
+    // After the other ends a device answered or declined, or a phone failed.
+    matches!(
+        caller,
+        EndReason::Cancelled
+            | EndReason::NoAnswer
+            | EndReason::Unreachable
+            | EndReason::Busy
+            | EndReason::Replaced { .. }
+            | EndReason::Offline
+            | EndReason::NotAllowed
+    )
 }
 
 /// The name of a reason, without what it carries.
 pub(super) fn name(reason: &EndReason) -> String {
     let text = format!("{reason:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
-}
-
-/// A fault of one side is told to the other, or that side ends by any row.
-fn is_fault(reason: &EndReason) -> bool {
-    matches!(reason, EndReason::Internal | EndReason::Microphone(_) | EndReason::Unsupported(_))
 }
 
 fn table() -> &'static BTreeSet<(String, String)> {
@@ -50,5 +60,8 @@ mod tests {
         assert!(may_pair(&EndReason::Cancelled, &EndReason::Missed));
         assert!(!may_pair(&EndReason::HungUp, &EndReason::Declined));
         assert!(!may_pair(&EndReason::Declined, &EndReason::ConnectionLost));
+        assert!(!may_pair(&EndReason::Internal, &EndReason::HungUp));
+        assert!(!may_pair(&EndReason::HungUp, &EndReason::Internal));
+        assert!(may_be_alone(&EndReason::Unreachable) && !may_be_alone(&EndReason::HungUp));
     }
 }

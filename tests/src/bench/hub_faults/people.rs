@@ -1,5 +1,7 @@
 //! People with phones: each does what it likes, and writes down how every call ended.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,7 @@ use ringback::audio::{CaptureFrom, ClockedDevices, PlaybackTo};
 use ringback::proto::call::{CallState, Direction};
 use ringback::proto::{CallId, EndReason};
 use ringback::{Call, IncomingCalls, Phone};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::dice::Dice;
@@ -18,8 +20,18 @@ use crate::bench::{BoxError, pair};
 pub(super) struct Record {
     pub(super) call: CallId,
     pub(super) direction: Direction,
-    /// `None`: it did not.
-    pub(super) reason: Option<EndReason>,
+    pub(super) outcome: Outcome,
+}
+
+/// What came of a call on one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It ended.
+    Ended(EndReason),
+    /// It stayed in this state longer than the timer of that state lets it.
+    Outlived(CallState),
+    /// Nobody ever learned its end.
+    Unknown,
 }
 
 /// Somebody with a phone.
@@ -29,7 +41,9 @@ pub(super) struct Person {
     number: usize,
     people: usize,
     dice: Dice,
-    records: JoinSet<Record>,
+    calls: BTreeMap<CallId, (Direction, Outcome)>,
+    /// One for each call that has not ended.
+    watches: JoinSet<(CallId, Outcome)>,
 }
 
 impl Person {
@@ -37,7 +51,7 @@ impl Person {
         let devices = Arc::new(ClockedDevices::new(CaptureFrom::Silence, PlaybackTo::Null));
         let phone = pair::phone(hub, &user(number), devices).await?;
         let incoming = phone.incoming();
-        Ok(Self { phone, incoming, number, people, dice, records: JoinSet::new() })
+        Ok(Self { phone, incoming, number, people, dice, calls: BTreeMap::new(), watches: JoinSet::new() })
     }
 
     /// Calls, answers and hangs up at random until then; hangs up for good, and tells how every call ended.
@@ -57,6 +71,8 @@ impl Person {
 
     async fn do_something(&mut self) {
         let calls = self.phone.calls();
+        // One that rings may be answered before `incoming` tells of it.
+        calls.iter().for_each(|call| self.note(call.clone()));
         let flag = self.dice.below(2) == 0;
         let Some(call) = self.dice.pick(&calls) else { return self.dial().await };
         // A verb in the wrong state is an error of its own type and changes nothing.
@@ -82,10 +98,22 @@ impl Person {
     }
 
     fn note(&mut self, call: Call) {
-        self.records.spawn(async move {
-            let end = timeout(LONGEST, call.ended()).await.ok();
-            Record { call: call.id(), direction: call.direction(), reason: end.map(|end| end.reason) }
-        });
+        while let Some(ended) = self.watches.try_join_next() {
+            self.write_down(ended);
+        }
+        let entry = self.calls.entry(call.id());
+        if let Entry::Vacant(entry) = entry {
+            entry.insert((call.direction(), Outcome::Unknown));
+            self.watches.spawn(async move { (call.id(), outcome(&call).await) });
+        }
+    }
+
+    /// A watch that panicked leaves its call unknown.
+    fn write_down(&mut self, ended: Result<(CallId, Outcome), JoinError>) {
+        let Ok((call, outcome)) = ended else { return };
+        if let Some((_, known)) = self.calls.get_mut(&call) {
+            *known = outcome;
+        }
     }
 
     /// Everybody hangs up at once, again and again: what is still on its way rings a little later.
@@ -99,12 +127,50 @@ impl Person {
         }
         self.phone.close();
         self.phone.closed().await;
-        let mut records = Vec::new();
-        while let Ok(Some(Ok(record))) = timeout(ENDED, self.records.join_next()).await {
-            records.push(record);
+        while let Ok(Some(ended)) = timeout(ENDED, self.watches.join_next()).await {
+            self.write_down(ended);
         }
-        self.records.abort_all();
-        records
+        self.watches.shutdown().await;
+        self.calls
+            .into_iter()
+            .map(|(call, (direction, outcome))| Record { call, direction, outcome })
+            .collect()
+    }
+}
+
+/// What comes of a call.
+async fn outcome(call: &Call) -> Outcome {
+    tokio::select! {
+        end = call.ended() => Outcome::Ended(end.reason),
+        state = outlived(call) => Outcome::Outlived(state),
+    }
+}
+
+/// The state that a call does not leave in time; never, if there is none.
+async fn outlived(call: &Call) -> CallState {
+    loop {
+        let state = call.state();
+        let next = call.wait_for(|now| *now != state);
+        let next = match longest(&state) {
+            None => next.await,
+            Some(longest) => match timeout(longest + GRACE, next).await {
+                Ok(next) => next,
+                Err(_) => return state,
+            },
+        };
+        if next == state || matches!(next, CallState::Ended(_)) {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// How long a call may stay in a state by the table of timers in the docs of `call`.
+fn longest(state: &CallState) -> Option<Duration> {
+    match state {
+        CallState::Initiated | CallState::Ringing => Some(DEFAULT_RING + RING_EXTRA),
+        CallState::Connecting => Some(CONNECT),
+        CallState::Reconnecting => Some(RECONNECT),
+        CallState::Active | CallState::Ended(_) => None,
     }
 }
 
@@ -112,10 +178,15 @@ fn user(number: usize) -> String {
     format!("person-{number}")
 }
 
-/// Longer than any call here is left alone: people hang up within a minute.
-const LONGEST: Duration = Duration::from_secs(20 * 60);
+/// What these phones ring for, and how much longer a caller waits, or a callee whose invite is announced first.
+const DEFAULT_RING: Duration = Duration::from_secs(45);
+const RING_EXTRA: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(15);
+const RECONNECT: Duration = Duration::from_secs(30);
+/// A busy machine looks at its timers late.
+const GRACE: Duration = Duration::from_secs(5);
 /// Longer than a message is late, and than a phone takes to be online again.
 const LEAVING: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(250);
-/// Calls of a closed phone have ended; their records are written at once.
+/// Calls of a closed phone have ended; their watches end at once.
 const ENDED: Duration = Duration::from_secs(5);
