@@ -5,6 +5,7 @@
 //! | `vectors.mjs` | decoders and allow-lists against the vectors and samples of the Rust code, the texts of the endings |
 //! | `machine.mjs` | the call machine in virtual time: its rules, and random schedules |
 //! | `media.mjs` | the same while a call has media: restarts, certificates, mute, messages |
+//! | `page.mjs` | the border of the machine against the Rust source (times, endings) |
 //! | `types.mjs` | the JSDoc types of every module, by TypeScript |
 
 use std::time::Instant;
@@ -25,9 +26,10 @@ pub(crate) fn suite(tally: &mut Tally, deadline: Instant) {
     }
 }
 
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("web vectors", "vectors.mjs"),
     ("web machine", "machine.mjs"),
     ("web media", "media.mjs"),
+    ("web page", "page.mjs"),
     ("web types", "types.mjs"),
 ];
