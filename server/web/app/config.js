@@ -57,7 +57,8 @@ export function phoneOptions({ url, apiKey, demo, lobby, ice, asked }, user) {
 /** In the demo whoever asks gets a token; a real app has a signed-in user's. @param {string} url @param {string} user */
 async function localToken(url, user) {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(`${url}/local/token`, { method: "POST", headers, body: JSON.stringify({ user }) });
+  const signal = AbortSignal.timeout(TOKEN_PATIENCE);
+  const response = await fetch(`${url}/local/token`, { method: "POST", headers, signal, body: JSON.stringify({ user }) });
   if (!response.ok) throw new Error("no token");
   return (await response.json()).token;
 }
@@ -66,3 +67,6 @@ async function localToken(url, user) {
 function isLocal(host) {
   return host === "localhost" || host === "[::1]" || host.startsWith("127.");
 }
+
+/** A call waits for it, and the server is near. */
+const TOKEN_PATIENCE = 2_000;

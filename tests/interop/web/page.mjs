@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import * as timers from "../../../server/web/ringback/machine/timers.js";
+import { askToken } from "../../../server/web/ringback/patience.js";
 import { check } from "./checks.mjs";
 import { endings, times } from "./contract.mjs";
 import { invite, pair, talking } from "./phones.mjs";
@@ -47,4 +48,10 @@ await check("a cancel that there is no room to remember is not acknowledged", ()
   cancel(3);
   world.run(100);
   assert.deepEqual(world.kinds(), ["ack"]);
+});
+
+await check("a token that never comes is given up, and so is one that fails", async () => {
+  assert.equal(await askToken(() => new Promise(() => {}), 10), null);
+  assert.equal(await askToken(() => Promise.reject(new Error("no session"))), null);
+  assert.equal(await askToken(async () => "token"), "token");
 });
