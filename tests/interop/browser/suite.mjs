@@ -5,6 +5,7 @@ import { run } from "./lib/checks.mjs";
 import "./checks/calls.mjs";
 import "./checks/endings.mjs";
 import "./checks/incall.mjs";
+import "./checks/keys.mjs";
 import "./checks/races.mjs";
 import "./checks/many.mjs";
 import "./checks/screens.mjs";
