@@ -5,7 +5,7 @@
 //! | `vectors.mjs` | decoders and allow-lists against the vectors and samples of the Rust code, the texts of the endings |
 //! | `machine.mjs` | the call machine in virtual time: its rules, and random schedules |
 //! | `media.mjs` | the same while a call has media: restarts, certificates, mute, messages |
-//! | `page.mjs` | the border of the machine against the Rust source (times, endings) |
+//! | `page.mjs` | the border of the machine against the Rust source (times, endings), what a link may ask of the page |
 //! | `types.mjs` | the JSDoc types of every module, by TypeScript |
 
 use std::time::Instant;

@@ -15,12 +15,12 @@ import { Tones } from "./tones.js";
 
 /** @typedef {import("../ringback/phone.js").Call} Call */
 
-const hook = announceHook();
 const screen = new Screen();
 const log = new Log();
-const asked = new URLSearchParams(location.search);
-chooseLanguage(asked.get("lang"));
+chooseLanguage(new URLSearchParams(location.search).get("lang"));
 const config = await loadConfig();
+const { asked } = config;
+const hook = config.testHooks ? announceHook() : null;
 /** @type {Phone | null} */
 let phone = null;
 /** @type {Tones | null} */
@@ -98,7 +98,7 @@ async function enter(name) {
   tones = new Tones(() => media.unlock());
   $("me-name").textContent = name;
   $("me").hidden = $("leave").hidden = false;
-  installHook(hook, phone, screen, { answer });
+  if (hook) installHook(hook, phone, screen, { answer });
   phone.addEventListener("event", (event) => onEvent(/** @type {CustomEvent} */ (event).detail));
   screen.show("home");
   redraw();

@@ -6,6 +6,7 @@ import "./checks/calls.mjs";
 import "./checks/endings.mjs";
 import "./checks/incall.mjs";
 import "./checks/keys.mjs";
+import "./checks/links.mjs";
 import "./checks/races.mjs";
 import "./checks/many.mjs";
 import "./checks/screens.mjs";

@@ -1,7 +1,8 @@
-// The border of the call machine.
+// The border of the call machine, and what the page makes of its address.
 
 import assert from "node:assert/strict";
 
+import { allowed } from "../../../server/web/app/config.js";
 import * as timers from "../../../server/web/ringback/machine/timers.js";
 import { askToken } from "../../../server/web/ringback/patience.js";
 import { check } from "./checks.mjs";
@@ -9,6 +10,12 @@ import { endings, times } from "./contract.mjs";
 import { invite, pair, talking } from "./phones.mjs";
 
 const id = (n) => `${n.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`;
+
+await check("a link cannot answer, place a call, choose the server, or replace the microphone", () => {
+  const link = new URLSearchParams("user=a&answer=1&call=b&hub=http://x&key=k&tone=440&audio=chirp&lang=fr&ring=20&relay=1");
+  assert.equal(allowed(link, false).toString(), "user=a&lang=fr&ring=20&relay=1");
+  assert.equal(allowed(link, true).toString(), link.toString());
+});
 
 await check("every time of the call machine is that of the Rust core", () => {
   // A count, and a default that is written with the settings of the phone.
