@@ -16,6 +16,18 @@ use axum::routing::get;
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
+/// The content security policy, but for the servers that a page may connect to.
+macro_rules! policy {
+    ($connect:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; ",
+            "font-src 'self'; manifest-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; ",
+            "frame-ancestors 'none'; connect-src ",
+            $connect
+        )
+    };
+}
+
 /// What a phone needs to know of this server.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct PageConfig {
@@ -23,6 +35,8 @@ pub(crate) struct PageConfig {
     pub(crate) api_key: String,
     /// Whether `POST /local/token` signs tokens.
     pub(crate) demo: bool,
+    /// Whether the address of a page and scripts may drive its phone.
+    pub(crate) test_hooks: bool,
     /// The echo bot's user.
     pub(crate) echo: Option<String>,
     /// The topic on which phones show that they are online.
@@ -35,9 +49,9 @@ pub(crate) struct PageConfig {
 #[folder = "web/"]
 struct Files;
 
-/// The pages, as the fallback of other routes.
-pub(crate) fn router() -> Router {
-    Router::new().fallback(page)
+/// The pages, as the fallback of other routes. With `test_hooks` they may connect to any server.
+pub(crate) fn router(test_hooks: bool) -> Router {
+    Router::new().fallback(page).with_state(policy(test_hooks))
 }
 
 /// `/config.json`.
@@ -49,7 +63,7 @@ async fn page_config(State(config): State<Arc<PageConfig>>) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(&*config)).into_response()
 }
 
-async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn page(State(policy): State<HeaderValue>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
     }
@@ -72,10 +86,16 @@ async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     for (name, value) in PAGE_HEADERS {
         headers.insert(name.clone(), HeaderValue::from_static(value));
     }
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         headers.insert(header::ETAG, etag);
     }
     response
+}
+
+/// Scripts and styles are our own files only, and a page speaks to its own server; a test names another with `?hub=`.
+fn policy(test_hooks: bool) -> HeaderValue {
+    HeaderValue::from_static(if test_hooks { POLICY_OF_TESTS } else { POLICY })
 }
 
 /// The kind of a file by its name; `None`: not for browsers.
@@ -108,15 +128,11 @@ const KINDS: [(&str, &str); 10] = [
     ("txt", "text/plain; charset=utf-8"),
 ];
 
-/// Scripts and styles are our own files only. A page may speak to any server: `?hub=` names another one.
-const PAGE_HEADERS: [(HeaderName, &str); 6] = [
+const POLICY: &str = policy!("'self'");
+const POLICY_OF_TESTS: &str = policy!("'self' http: https: ws: wss:");
+
+const PAGE_HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-cache"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-         manifest-src 'self'; media-src 'self' blob:; connect-src 'self' http: https: ws: wss:; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-    ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),

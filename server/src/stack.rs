@@ -43,6 +43,9 @@ pub struct StackConfig {
     pub hub: HubConfig,
     /// The certificate; `None`: plain TCP.
     pub tls: Option<TlsSource>,
+    /// Whether a page may be driven by its address and by scripts, and may speak to other servers: for tests only, since
+    /// any link could then place or answer a call.
+    pub test_hooks: bool,
     /// STUN and TURN, if there are to be. Without a secret, one is made; without an address to listen on or to name that
     /// others can reach, this machine's first one is taken; `tls` is filled from [`StackConfig::tls`].
     pub turn: Option<TurnConfig>,
@@ -109,6 +112,7 @@ impl Default for StackConfig {
         Self {
             hub: HubConfig { demo: true, ..HubConfig::default() },
             tls: None,
+            test_hooks: false,
             turn: Some(TurnConfig::default()),
             turn_tls_port: 0,
             echo: Some(EchoConfig::default()),
@@ -143,7 +147,7 @@ impl Stack {
     /// [`StartError`] says what is wrong; nothing is left behind.
     pub async fn start(config: StackConfig) -> Result<RunningStack, StartError> {
         config.check()?;
-        let StackConfig { hub, tls, turn, turn_tls_port, echo, status_key } = config;
+        let StackConfig { hub, tls, test_hooks, turn, turn_tls_port, echo, status_key } = config;
         let tls = tls.map(|source| source.server_config(&["http/1.1"])).transpose()?;
         let mut listener = listen(hub.listen).await?;
         let (has_tls, turn_tls) = (tls.is_some(), tls.as_deref().map(without_protocols));
@@ -192,12 +196,13 @@ impl Stack {
             version: VERSION,
             api_key: state.config.api_key.clone(),
             demo: state.config.demo,
+            test_hooks,
             echo: sources.echo.as_ref().map(|echo| echo.snapshot().user),
             lobby: LOBBY,
             ice: turn.as_ref().map(|_| MINTING_PATH),
         };
         let open = pages::config_router(page_config);
-        let mut rest = status::router(sources.clone(), readers).merge(pages::router());
+        let mut rest = status::router(sources.clone(), readers).merge(pages::router(test_hooks));
         if let Some(minting) = minting {
             rest = rest.merge(credentials_router(minting));
         }

@@ -5,6 +5,7 @@
 //! | `vectors.mjs` | decoders and allow-lists against the vectors and samples of the Rust code, the texts of the endings |
 //! | `machine.mjs` | the call machine in virtual time: its rules, and random schedules |
 //! | `media.mjs` | the same while a call has media: restarts, certificates, mute, messages |
+//! | `page.mjs` | the border of the machine against the Rust source (times, endings), what a link may ask of the page |
 //! | `types.mjs` | the JSDoc types of every module, by TypeScript |
 
 use std::{path::PathBuf, time::Instant};
@@ -36,9 +37,10 @@ fn folder() -> PathBuf {
     workspace::root().join("tests/interop/web")
 }
 
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("web vectors", "vectors.mjs"),
     ("web machine", "machine.mjs"),
     ("web media", "media.mjs"),
+    ("web page", "page.mjs"),
     ("web types", "types.mjs"),
 ];

@@ -41,6 +41,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "RINGBACK_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "BOOL", help_heading = ACCESS)]
     demo: Option<bool>,
 
+    /// Let the address of a page and scripts drive its phone: for tests only, any link could then answer or place a call.
+    #[arg(long, env = "RINGBACK_TEST_HOOKS", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_parser = BoolishValueParser::new(), value_name = "BOOL", help_heading = ACCESS)]
+    test_hooks: bool,
+
     /// The API key that clients present.
     #[arg(long, env = "RINGBACK_API_KEY", default_value = DEMO_KEY, hide_env_values = true, value_name = "KEY", help_heading = ACCESS)]
     api_key: String,
@@ -212,6 +216,7 @@ impl Settings {
         StackConfig {
             hub,
             tls,
+            test_hooks: self.test_hooks,
             turn: self.turn.then(|| self.turn()),
             turn_tls_port: self.turn_tls_port,
             echo,

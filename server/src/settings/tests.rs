@@ -32,3 +32,13 @@ fn demo_is_the_default_on_loopback_only() {
     assert!(settings(&["--listen", "0.0.0.0:0", "--demo"]).is_demo());
     assert!(!settings(&["--demo=false"]).is_demo());
 }
+
+#[test]
+fn a_demo_has_no_test_hooks_unless_asked() {
+    let hooks = |flags: &[&str]| {
+        let settings = Settings::try_parse_from([&["ringback-server"], flags].concat()).unwrap();
+        settings.stack().test_hooks
+    };
+    assert!(!hooks(&["--demo"]));
+    assert!(hooks(&["--test-hooks"]));
+}

@@ -57,6 +57,20 @@ async fn a_page_learns_what_it_needs() {
 }
 
 #[tokio::test]
+async fn a_page_has_test_hooks_and_other_servers_only_where_the_stack_says_so() {
+    for test_hooks in [false, true] {
+        let stack = start(StackConfig { test_hooks, ..quiet() }).await;
+        let config = get(stack.addr(), "/config.json").await.json();
+        assert_eq!(config["test_hooks"], json!(test_hooks));
+        let page = get(stack.addr(), "/").await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert_eq!(policy.ends_with("; connect-src 'self'"), !test_hooks, "{policy}");
+        assert_eq!(policy.contains("wss:"), test_hooks, "{policy}");
+        stack.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn pages_of_other_servers_may_use_the_hub_but_not_the_demo_or_the_figures() {
     let stack = start(quiet()).await;
     let allowed = async |path: &str| {

@@ -1,11 +1,12 @@
 // @ts-check
 /**
- * `window.ringback`: what tests ask and do. Described in `../README.md`, section "For tests".
+ * `window.ringback`: what tests ask and do, where the server says `test_hooks`. Described in `../README.md`, section
+ * "For tests".
  */
 
 import { failNextRequest } from "./sources.js";
 
-/** Puts `ready` in place at once, so that a test may wait for it as soon as the page has loaded. */
+/** Puts `ready` in place at once, so that a test may wait for it before anybody is online. */
 export function announceHook() {
   /** @type {() => void} */
   let online = () => {};

@@ -152,7 +152,6 @@ const WORDS = {
   evReconnecting: ["The sound is gone; looking for another path.", "Le son est perdu\u00a0; recherche d’un autre chemin."],
   evFirstSound: ["First sound from {name}.", "Premier son de {name}."],
   evPath: ["The sound goes {kind}: {local} to {remote}.", "Le son passe {kind}\u00a0: {local} vers {remote}."],
-  evMicOpen: ["The microphone is open.", "Le microphone est ouvert."],
   evPeerMuted: ["{name} muted the microphone.", "{name} a coupé son micro."],
   evPeerHeld: ["{name} put the call on hold.", "{name} a mis l’appel en attente."],
   evPeerBack: ["{name} is back.", "{name} est de retour."],

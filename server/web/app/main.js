@@ -15,12 +15,12 @@ import { Tones } from "./tones.js";
 
 /** @typedef {import("../ringback/phone.js").Call} Call */
 
-const hook = announceHook();
 const screen = new Screen();
 const log = new Log();
-const asked = new URLSearchParams(location.search);
-chooseLanguage(asked.get("lang"));
+chooseLanguage(new URLSearchParams(location.search).get("lang"));
 const config = await loadConfig();
+const { asked } = config;
+const hook = config.testHooks ? announceHook() : null;
 /** @type {Phone | null} */
 let phone = null;
 /** @type {Tones | null} */
@@ -62,10 +62,17 @@ $("language").addEventListener("click", () => {
   redraw();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !screen.isMeant(event)) return;
   if (event.key === "Escape") ESCAPES[screen.view]?.();
-  if (event.key === "m" && (screen.view === "call" || screen.view === "outgoing")) $("mute").click();
+  // A single character counts only while the call has the focus (WCAG 2.2, 2.1.4).
+  const inCall = event.target instanceof Node && $("view-talk").contains(event.target);
+  if (event.key === "m" && inCall && (screen.view === "call" || screen.view === "outgoing")) $("mute").click();
 });
+// A key that is held presses a button once.
+document.addEventListener("keydown", (event) => {
+  const presses = event.key === "Enter" || event.key === " ";
+  if (presses && event.repeat && event.target instanceof HTMLButtonElement) event.preventDefault();
+}, { capture: true });
 // A page that comes back from the browser's cache has closed its phone.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
@@ -91,7 +98,7 @@ async function enter(name) {
   tones = new Tones(() => media.unlock());
   $("me-name").textContent = name;
   $("me").hidden = $("leave").hidden = false;
-  installHook(hook, phone, screen, { answer });
+  if (hook) installHook(hook, phone, screen, { answer });
   phone.addEventListener("event", (event) => onEvent(/** @type {CustomEvent} */ (event).detail));
   screen.show("home");
   redraw();
@@ -145,12 +152,16 @@ function onEvent(event) {
     case "presence": return drawOnline();
     case "incoming":
       if (isFree()) begin(call);
+      else if (screen.call?.isDraft) interrupt(call);
       screen.announce(t("evIncoming", { name: call.peer }));
       if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([400, 300, 400]);
       if (asked.get("answer") === "1") void call.accept();
       break;
     case "microphone":
-      if (call === screen.call) screen.asking = false;
+      if (call !== screen.call) break;
+      screen.asking = false;
+      // It came out after the call was placed: the call goes on until it is answered.
+      if (event.state === "failed" && call.direction === "outgoing" && !call.isDraft) screen.warning = explain(event.why, currentLanguage());
       break;
     case "state":
       onState(call, event.state);
@@ -171,6 +182,13 @@ function onState(call, state) {
   } else if (state !== "initiated") {
     screen.announce(`${call.peer}: ${screen.stateText(call)}`);
   }
+}
+
+/** Somebody calls while the browser asks for the microphone: our call was not placed yet, so theirs is shown instead. @param {Call} call */
+function interrupt(call) {
+  const draft = screen.call;
+  begin(call);
+  draft?.hangUp();
 }
 
 /** Nothing on the screen that a new call would push away. */

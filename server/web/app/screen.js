@@ -34,6 +34,8 @@ export class Screen {
   warning = "";
   asking = false;
   lasted = "";
+  /** When the view last changed, by the page's clock. */
+  shownAt = -Infinity;
 
   /** Draws what the call on the screen is now. */
   draw() {
@@ -61,10 +63,20 @@ export class Screen {
     if (this.view === view) return;
     this.view = view;
     document.body.dataset.view = view;
-    // The focus goes where the next key press makes sense.
-    const focus = { welcome: "name", home: "echo", outgoing: "cancel", incoming: "answer", call: "hangup", ended: "back", loading: "main" }[view];
-    $(focus).focus({ preventScroll: view === "home" });
+    this.shownAt = performance.now();
+    const held = document.activeElement;
+    const stays = held !== null && $("controls").contains(held) && held.getClientRects().length > 0;
+    if (!stays) $(FOCUS[view]).focus({ preventScroll: true });
     scrollTo(0, 0);
+  }
+
+  /**
+   * Whether a key press can be meant for the view: it was not pressed for the one before, nor while typing.
+   * @param {KeyboardEvent} event
+   */
+  isMeant(event) {
+    const typing = event.target instanceof HTMLInputElement;
+    return !typing && !event.repeat && performance.now() - this.shownAt >= SETTLE;
   }
 
   /** Says something to people who do not look. @param {string} text */
@@ -130,3 +142,11 @@ export class Screen {
 
 /** @type {Record<string, string>} */
 const KICKERS = { incoming: "kickerIncoming", outgoing: "kickerOutgoing", call: "kickerCall" };
+/**
+ * What has the focus first: a heading, which a key cannot press. Views change while somebody types or holds a key, and
+ * a call is not to be answered or placed by a key that was meant for something else.
+ * @type {Record<View, string>}
+ */
+const FOCUS = { welcome: "name", home: "home-title", outgoing: "peer-name", incoming: "peer-name", call: "peer-name", ended: "ended-title", loading: "main" };
+/** Nobody sees a new view and presses a key for it within this many ms. */
+const SETTLE = 500;

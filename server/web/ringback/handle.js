@@ -18,6 +18,8 @@ export class Call {
   conn = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   watch = undefined;
+  /** Why its microphone is gone for good, until the machine is told. @type {string | null} */
+  captureLost = null;
   path = "";
   sounded = false;
 

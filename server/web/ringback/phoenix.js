@@ -23,6 +23,7 @@
  */
 
 import { decodeFrame, encodeBroadcast, encodeText } from "./frames.js";
+import { askToken } from "./patience.js";
 import { Presence } from "./presence.js";
 
 /**
@@ -210,7 +211,7 @@ export class Channel extends EventTarget {
     this.state = "joining";
     const ref = this.realtime.nextRef();
     this.joinRef = ref;
-    const token = (await this.config.token?.().catch(() => null)) ?? null;
+    const token = await askToken(this.config.token);
     if (this.joinRef !== ref || this.state !== "joining") return;
     if (this.config.token && token === null) return this.lose("signed_out", backoff(this.tries++));
     this.request(ref, "phx_join", joinPayload(this.config, token), JOIN_PATIENCE, (status, response) => {

@@ -193,6 +193,7 @@ export class Phone extends EventTarget {
       else if (effect.type === "media") this.media.handle(effect.conn, effect.command);
       else this.onCallEvent(effect.call, effect.event);
     }
+    if (input.type !== "captureFailed") this.reportLostCapture();
     this.settle();
     clearTimeout(this.timer);
     const wait = machine.deadline - performance.now();
@@ -238,10 +239,18 @@ export class Phone extends EventTarget {
   /** @param {string} code */
   onMicrophoneGone(code) {
     for (const call of this.calls) {
-      if (call.state === "connecting" || call.state === "active" || call.state === "reconnecting") {
-        this.emit("microphone", { call, state: "failed", why: code });
-        this.handle({ type: "captureFailed", call: call.id, why: code });
-      }
+      if (call.isDraft || (call.direction === "incoming" && call.state === "ringing")) continue;
+      call.captureLost = code;
+      this.emit("microphone", { call, state: "failed", why: code });
+    }
+    this.reportLostCapture();
+  }
+
+  /** A call without a microphone ends, but not before it was answered: it has nothing to say until then. */
+  reportLostCapture() {
+    for (const call of this.calls) {
+      const why = call.captureLost;
+      if (why !== null && CAPTURING.includes(call.state)) this.handle({ type: "captureFailed", call: call.id, why });
     }
   }
 
@@ -321,6 +330,8 @@ function isOnline(meta) {
   return isUser(meta?.user) && typeof meta.device === "string";
 }
 
+/** States in which a call needs a microphone. */
+const CAPTURING = ["connecting", "active", "reconnecting"];
 /** How often the clocks are compared. */
 const WATCH = 5_000;
 /** Ended calls whose handles go on answering questions. */

@@ -11,6 +11,7 @@
  * first message for it comes, and left after 60 s without one.
  */
 
+import { askToken } from "./patience.js";
 import { Realtime } from "./phoenix.js";
 
 /**
@@ -151,7 +152,7 @@ export class Signaling extends EventTarget {
 
   /** The token of the moment; the inbox hears of a new one, or the server would close it when the old one expires. */
   async freshToken() {
-    const token = (await this.options.token?.().catch(() => null)) ?? null;
+    const token = await askToken(this.options.token);
     if (token !== null && token !== this.lastToken) {
       this.lastToken = token;
       this.inbox.refreshToken(token);

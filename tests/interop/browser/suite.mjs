@@ -6,6 +6,8 @@ import "./checks/buttons.mjs";
 import "./checks/calls.mjs";
 import "./checks/endings.mjs";
 import "./checks/incall.mjs";
+import "./checks/keys.mjs";
+import "./checks/links.mjs";
 import "./checks/races.mjs";
 import "./checks/many.mjs";
 import "./checks/screens.mjs";

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import { check } from "./checks.mjs";
+import { endings } from "./contract.mjs";
 import { HIGH, LOW, connOf, invite, pair, talking } from "./phones.mjs";
 import { World } from "./world.mjs";
 
@@ -291,21 +292,6 @@ await check("a flood of calls leaves 256 tombstones and four that ring", () => {
   assert.ok(phases.length <= 260 && bob.machine.lobby.guests.length <= 256);
 });
 
-/** How a call may end at a device that did not win, whatever the caller reports. */
-const LOSER = ["elsewhere", "missed", "declined", "connect_failed", "hung_up"];
-/** How a call may end at the caller and at the callee, whatever was lost on the way. */
-const PAIRS = {
-  hung_up: ["hung_up", "connection_lost", "connect_failed"],
-  cancelled: ["cancelled", "declined", "missed", "hung_up", "connect_failed"],
-  no_answer: ["missed", "declined", "cancelled", "hung_up", "connect_failed"],
-  unreachable: ["missed", "declined", "cancelled", "hung_up", "connect_failed"],
-  declined: ["declined", "hung_up", "connect_failed", "missed"],
-  busy: ["missed", "declined", "hung_up", "connect_failed"],
-  replaced: ["replaced", "missed", "declined", "hung_up", "connect_failed", "cancelled"],
-  connect_failed: ["connect_failed", "missed", "declined", "cancelled", "connection_lost", "hung_up"],
-  connection_lost: ["connection_lost", "hung_up", "connect_failed"],
-};
-
 await check("400 random schedules end in a pair of the table, with nobody left alone", () => {
   for (let seed = 1; seed <= 400; seed++) schedule(seed);
 });
@@ -352,7 +338,8 @@ function judge(seed, phones, call) {
   const caller = [...ends.values()].find(({ side }) => side === "caller");
   for (const { side, family, code } of ends.values()) {
     if (side === "caller" || !caller) continue;
-    const allowed = [...(PAIRS[caller.family] ?? []), ...(phones.length > 2 ? LOSER : [])];
+    const { pairs, loser } = endings;
+    const allowed = [...(pairs.get(caller.family) ?? []), ...(phones.length > 2 ? loser : [])];
     assert.ok(allowed.includes(family), `seed ${seed}: ${caller.code} / ${code}`);
   }
 }

@@ -19,9 +19,9 @@ import { byteLength, CONTEXT_BYTES, DISPLAY_BYTES } from "../limits.js";
 import { checkSdp } from "../sdp.js";
 import { Call } from "./call.js";
 import * as callee from "./callee.js";
-import * as caller from "./caller.js";
 import { Context, isSameDevice, toDevice, toInstance } from "./context.js";
 import { Lobby } from "./lobby.js";
+import { RECEIVERS } from "./receivers.js";
 import { Session } from "./session.js";
 import * as talk from "./talk.js";
 import * as timers from "./timers.js";
@@ -140,7 +140,7 @@ export class Calls {
         return;
       }
       case "captureFailed":
-        return this.update(input.call, (call) => call.end(cx, input.why, "system"));
+        return this.update(input.call, (call) => talk.captureFailed(call, cx, input.why));
       case "networkChanged":
         return this.updateAll((call) => call.talk?.session.handleNetworkChange());
       case "resumed":
@@ -277,7 +277,7 @@ export class Calls {
     if (!call) return this.onStranger(envelope, age);
     if (call.peer !== from.user) return;
     const sounded = isToSound(call);
-    this.update(call.id, () => HANDLERS[kind](call, this.cx, envelope));
+    this.update(call.id, () => RECEIVERS[kind](call, this.cx, envelope));
     // Another call that we dialed before or after may have been answered first.
     if (!sounded && isToSound(call)) this.makeWay(call.id, null);
   }
@@ -298,12 +298,11 @@ export class Calls {
       }
       case "candidates": return lobby.keepCandidates(cx.now, call, from, body);
       case "settled":
-        if (body.winner === cx.config.device) return;
-        lobby.keepEnd(cx.now, call, from);
-        return cx.ack(call, from, id);
       case "cancel":
-        lobby.keepEnd(cx.now, call, from);
-        return cx.ack(call, from, id);
+        if (kind === "settled" && body.winner === cx.config.device) return;
+        // What was not remembered has to come again.
+        if (lobby.keepEnd(cx.now, call, from)) cx.ack(call, from, id);
+        return;
       case "decline":
         // To all devices of the caller: those without the call stay silent.
         if (to.device !== null) cx.ack(call, from, id);
@@ -379,24 +378,6 @@ export class Calls {
 function isToSound(call) {
   return call.talk !== null && !call.held;
 }
-
-/** @type {Record<import("../envelope.js").Kind, (call: Call, cx: Context, envelope: Envelope) => void>} */
-const HANDLERS = {
-  invite: callee.onInviteAgain,
-  ringing: caller.onRinging,
-  answer: caller.onAnswer,
-  settled: callee.onSettled,
-  decline: caller.onDecline,
-  busy: caller.onBusy,
-  cancel: callee.onCancel,
-  candidates: talk.onCandidates,
-  negotiate: talk.onNegotiate,
-  media: talk.onMediaState,
-  message: talk.onAppMessage,
-  hangup: talk.onHangup,
-  ack: talk.onAck,
-  error: caller.onError,
-};
 
 /** Calls that ring at once: more is a flood, and no user can choose. */
 const MAX_RINGING = 4;

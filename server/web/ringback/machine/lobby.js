@@ -36,12 +36,13 @@ export class Lobby {
     if (guest) guest.later = list;
   }
 
-  /** The call of this device is over before its invite came: it will not ring. @param {number} now @param {string} call @param {Sender} from */
+  /** The call of this device is over before its invite came: it will not ring, if there was room to remember it. @param {number} now @param {string} call @param {Sender} from */
   keepEnd(now, call, from) {
     const guest = this.guest(now, call, from);
-    if (!guest) return;
+    if (!guest) return false;
     guest.over = true;
     guest.expires = now + ENDING_TTL;
+    return true;
   }
 
   /** @param {string} call @param {Sender} from */

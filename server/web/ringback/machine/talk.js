@@ -49,6 +49,12 @@ export function onMediaState(call, cx, { from, id, body }) {
   call.talk.session.setQuiet(call.isQuiet);
 }
 
+/** The microphone could not be opened, or is gone for good. Before the answer is settled nobody needs it. @param {Call} call @param {Context} cx @param {string} why */
+export function captureFailed(call, cx, why) {
+  const { name } = call.phase;
+  if (name === "connecting" || name === "connected" || name === "reconnecting") call.end(cx, why, "system");
+}
+
 /** The app's bytes, applied once. Before the call is settled the sender has to repeat them. @param {Call} call @param {Context} cx @param {Envelope} envelope */
 export function onAppMessage(call, cx, { from, id, body }) {
   if (!isSame(call.other, from) || !isSettled(call)) return;

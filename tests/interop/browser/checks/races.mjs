@@ -52,6 +52,21 @@ check("a browser whose user refuses the microphone calls nobody", async (stage) 
   truth(native.find("incoming") === undefined, "the native phone rang");
 });
 
+check("a microphone that is lost while it rings ends the call once it is answered", async (stage) => {
+  const [web, native] = await Promise.all([stage.browser(), stage.native()]);
+  await dial(web, native.user);
+  await rings(native);
+  await web.page.evaluate(() => {
+    const { microphone } = globalThis.ringback.phone;
+    microphone.source = () => Promise.reject(new DOMException("unplugged", "NotFoundError"));
+    microphone.stream.getAudioTracks()[0].dispatchEvent(new Event("ended"));
+  });
+  same((await web.event("microphone", { state: "failed" })).why, "microphone.missing", "what the page is told");
+  same((await web.state()).call.state, "ringing", "the call until it is answered");
+  await press(native, "answer");
+  same((await web.ended()).code, "microphone.missing", "the end at the browser");
+});
+
 check("a browser whose user refuses the microphone rings on, and can still decline", async (stage) => {
   const [web, native] = await Promise.all([stage.browser("web", { tone: null }), stage.native()]);
   await dial(native, web.user);

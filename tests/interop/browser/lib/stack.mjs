@@ -32,7 +32,7 @@ export class Stack {
   async #launch(listen) {
     let heard;
     const listening = new Promise((resolve) => (heard = resolve));
-    this.#process = start(join(this.#programs, "ringback-server"), ["--listen", listen, "--demo"], (line) => {
+    this.#process = start(join(this.#programs, "ringback-server"), ["--listen", listen, "--demo", "--test-hooks"], (line) => {
       const found = line.match(/http:\/\/127\.0\.0\.1:\d+/);
       if (found) heard(found[0]);
     });
