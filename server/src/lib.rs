@@ -11,11 +11,12 @@
 //! # }
 //! ```
 //!
-//! [`Stack`] is everything; [`Hub`] is the hub alone, for tests. The hub imitates what the real server was measured to do, traps included: a refused join stalls its socket for 5 s,
-//! writes that are forbidden get no reply, `phx_leave` with a stale `join_ref` is ignored, an expired token ends the
-//! channel, a rate that is too high ends the receivers' channels. Worse things are switched on by [`FaultSwitches`] and
-//! [`FaultAct`]: lost, late and withheld deliveries, refused connections and joins, a database that is down, lost
-//! replication, restarts. `server/README.md` lists every behaviour with the test that holds it.
+//! [`Stack`] is everything; [`Hub`] is the hub alone, for tests. The hub imitates what the real server was measured to
+//! do, traps included: a refused join stalls its socket for 5 s, writes that are forbidden get no reply, `phx_leave` with
+//! a stale `join_ref` is ignored, an expired token ends the channel, a rate that is too high ends the receivers'
+//! channels. Worse things are switched on by [`FaultSwitches`] and [`FaultAct`]: lost, late and withheld deliveries,
+//! refused connections and joins, a database that is down, lost replication, restarts. `server/README.md` lists every
+//! behaviour with the test that holds it.
 //!
 //! | route | what |
 //! |---|---|

@@ -1,7 +1,10 @@
 //! Who listens where: topics, their subscribers, and the presences on them.
 //!
 //! Public and private channels of one name are two topics. Each topic has a lock of its own; the lock of the registry
-//! is held for one look-up only, so a wide fan-out does not hold up the other topics. No two locks are held at once.
+//! is held for one look-up only, so a wide fan-out does not hold up the other topics.
+//!
+//! The order of locks, each of which may be taken while those before it are held: the database's messages, then the
+//! registry or the members of one topic, never both, then faults or meters, which call nothing while locked.
 //!
 //! Fan-out never waits: each socket has a queue of 256, and what does not fit is lost for that socket, as it would be
 //! on a slow connection. A frame is encoded once for each serializer and shared by all queues.
