@@ -40,7 +40,7 @@ use crate::audio::{AudioHandle, DeviceKind};
 use crate::media::ice::IceServers;
 use crate::net::Resolver;
 pub use crate::net::failure::{ServerFailure, TlsFailure};
-pub use crate::net::tls::{BadRoots, RootCertificates};
+pub use crate::net::roots::{BadRoots, RootCertificates};
 use crate::signaling::{Signaling, SignalingHealth};
 
 /// What a diagnosis may do.
