@@ -1,1 +1,6 @@
-//! Desktop programs built on Ringback; each is a file beside this one, run with `cargo run --example NAME`.
+//! Desktop programs built on Ringback; each is a file or a folder beside this one, run with `cargo run --example NAME`.
+//!
+//! Here is what they share.
+
+pub mod ice;
+pub mod local_server;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use ringback::proto::Language;
+use ringback_examples::ice::IceArgs;
 
 /// Says what stands between this machine and a good call: devices, signaling, clock, STUN and TURN.
 ///
@@ -34,17 +35,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "doctor")]
     pub(crate) user: String,
 
-    /// A STUN or TURN server: stun:HOST, turn:HOST, turn:HOST?transport=tcp, turns:HOST. May be given more than once.
-    #[arg(long = "ice", value_name = "URL")]
-    pub(crate) ice: Vec<String>,
-
-    /// The TURN user name.
-    #[arg(long, requires = "turn_password")]
-    pub(crate) turn_user: Option<String>,
-
-    /// The TURN password.
-    #[arg(long, env = "RINGBACK_TURN_PASSWORD", hide_env_values = true)]
-    pub(crate) turn_password: Option<String>,
+    #[command(flatten)]
+    pub(crate) ice: IceArgs,
 
     /// Trust these certificates (PEM) for turns: too.
     #[arg(long, value_name = "FILE")]

@@ -2,7 +2,6 @@
 
 mod args;
 mod report;
-mod server;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -12,12 +11,12 @@ use std::sync::Arc;
 use clap::Parser as _;
 use ringback::Phone;
 use ringback::diagnose::{DiagnoseOptions, Diagnosis, RootCertificates, Verdict};
-use ringback::media::ice::{HttpIceServers, IceServer, IceServers, StaticIceServers};
+use ringback::media::ice::{HttpIceServers, IceServers};
+use ringback::signaling::StaticToken;
 use ringback::signaling::supabase::SupabaseSignaling;
-use ringback::signaling::{StaticToken, Token};
+use ringback_examples::local_server::{ServerFacts, is_own_machine, page};
 
 use self::args::Args;
-use self::server::{DemoToken, ServerFacts, base, is_own_machine};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -68,7 +67,7 @@ async fn examine(args: &Args) -> Result<Diagnosis, Box<dyn Error>> {
 
 async fn phone(args: &Args) -> Result<Phone, Box<dyn Error>> {
     let facts = ServerFacts::ask(&args.server).await;
-    let key = args.api_key.as_ref().or(facts.api_key.as_ref()).map_or(LOCAL_KEY, String::as_str);
+    let key = facts.api_key(args.api_key.as_deref());
     let user = args.user.parse()?;
     let signaling = match &args.token {
         Some(token) if args.private => {
@@ -89,26 +88,18 @@ fn ice_servers(
     facts: &ServerFacts,
     key: &str,
 ) -> Result<Option<Arc<dyn IceServers>>, Box<dyn Error>> {
-    if !args.ice.is_empty() {
-        return Ok(Some(Arc::new(StaticIceServers::new(vec![IceServer {
-            urls: args.ice.clone(),
-            username: args.turn_user.clone().unwrap_or_default(),
-            credential: args.turn_password.clone().unwrap_or_default(),
-        }])?)));
+    if let Some(servers) = args.ice.servers()? {
+        return Ok(Some(servers));
     }
-    let own = is_own_machine(&args.server);
-    let (path, token): (&str, Arc<dyn Token>) = match (&facts.ice, &args.token) {
-        (Some(path), Some(token)) => (path, Arc::new(StaticToken::new(token))),
-        (Some(path), None) => (path, Arc::new(DemoToken::new(&args.server, &args.user))),
-        (None, Some(token)) if !own => (EDGE_FUNCTION, Arc::new(StaticToken::new(token))),
-        (None, Some(_) | None) => return Ok(None),
+    let Some(token) = facts.token(&args.server, &args.user, args.token.as_deref()) else { return Ok(None) };
+    let path = match &facts.ice {
+        Some(path) => path,
+        None if is_own_machine(&args.server) => return Ok(None),
+        None => EDGE_FUNCTION,
     };
-    let url = format!("{}{path}", base(&args.server));
-    Ok(Some(Arc::new(HttpIceServers::new(&url, key, token)?)))
+    Ok(Some(Arc::new(HttpIceServers::new(&page(&args.server, path), key, token)?)))
 }
 
-/// The API key of a local server; not a secret.
-const LOCAL_KEY: &str = "ringback-local-key";
 /// Where a Supabase project mints TURN credentials.
 const EDGE_FUNCTION: &str = "/functions/v1/turn-credentials";
 /// The exit status when there is no diagnosis.

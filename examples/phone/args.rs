@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use ringback_examples::ice::IceArgs;
 
 /// A phone for the terminal: it places and answers calls over a Supabase-Realtime-compatible server.
 ///
@@ -64,17 +65,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "device")]
     pub(crate) playback: Playback,
 
-    /// A STUN or TURN server, such as stun:stun.example.org or turn:turn.example.org. May be given more than once.
-    #[arg(long = "ice", value_name = "URL")]
-    pub(crate) ice: Vec<String>,
-
-    /// The TURN user name.
-    #[arg(long, requires = "turn_password")]
-    pub(crate) turn_user: Option<String>,
-
-    /// The TURN password.
-    #[arg(long, env = "RINGBACK_TURN_PASSWORD", hide_env_values = true)]
-    pub(crate) turn_password: Option<String>,
+    #[command(flatten)]
+    pub(crate) ice: IceArgs,
 
     /// Let media go over the loopback interface too: for two phones on one machine. On by itself if the server is on it.
     #[arg(long)]

@@ -15,10 +15,13 @@ use tokio::sync::watch;
 use crate::args::Args;
 use crate::report::{Report, now_ms};
 use crate::setup::Ready;
+use crate::sound;
+use crate::stop::asked_to_stop;
 
 /// True if every call ended the ordinary way.
 pub(crate) async fn run(args: Args, ready: Ready, report: Report) -> Result<bool, Box<dyn Error>> {
-    let Ready { phone, online, notes, .. } = ready;
+    let Ready { phone, online, notes, mut trials, echo: _ } = ready;
+    let mut stop = std::pin::pin!(asked_to_stop()?);
     for note in notes {
         report.hint(&note);
     }
@@ -41,6 +44,7 @@ pub(crate) async fn run(args: Args, ready: Ready, report: Report) -> Result<bool
     loop {
         tokio::select! {
             biased;
+            () = &mut stop => break,
             event = events.next() => match event {
                 Some(Event::Call(event)) => {
                     report.event(event.call, &event.kind);
@@ -69,16 +73,18 @@ pub(crate) async fn run(args: Args, ready: Ready, report: Report) -> Result<bool
                 Some(line) => terminal.command(&phone, line.trim()).await,
                 None => reads = false,
             },
+            Some(tried) = trials.join_next() => {
+                if let Ok(Some(trouble)) = tried {
+                    report.trouble(&trouble);
+                }
+            }
             () = &mut hang_up => {
                 hang_up.as_mut().reset(tokio::time::Instant::now() + FOREVER);
                 terminal.hang_up().await;
             }
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                break;
-            }
         }
     }
+    drop(trials);
     phone.close();
     phone.closed().await;
     report.say("Closed.", json!({"event": "closed", "at_ms": now_ms()}));
@@ -184,7 +190,7 @@ impl Terminal {
     }
 
     async fn list(&self, phone: &Phone) {
-        match phone.audio().devices().await {
+        match sound::devices(phone).await {
             Ok(devices) => self.report.devices(&devices),
             Err(error) => self.problem(&error),
         }
@@ -201,7 +207,7 @@ impl Terminal {
                     .hint("Type use microphone NUMBER or use speaker NUMBER, as devices lists them.");
             }
         };
-        let devices = match phone.audio().devices().await {
+        let devices = match sound::devices(phone).await {
             Ok(devices) => devices,
             Err(error) => return self.problem(&error),
         };
@@ -216,7 +222,7 @@ impl Terminal {
             None if which == "default" => DeviceChoice::Default,
             None => return self.report.refused(&format!("there is no such device: {which}")),
         };
-        match phone.audio().choose(kind, choice).await {
+        match sound::choose(phone, kind, choice).await {
             Ok(()) => self.report.chosen(kind, found.map_or("the default", |device| &device.name)),
             Err(error) => self.problem(&error),
         }

@@ -1,9 +1,9 @@
 //! A phone for the terminal: it places and answers calls, with real or file devices.
 //!
 //! ```text
-//!   args -> server (what a local demo says of itself) -> setup -> Ready
-//!                                                                  |-- a terminal: screen -- model (pure) -- view
-//!                                                                  |-- a pipe:     lines  -- report
+//!   args -> local_server (what it says of itself) -> setup -> Ready
+//!                                                               |-- a terminal: screen -- model (pure) -- view
+//!                                                               |-- a pipe:     lines  -- report
 //! ```
 
 mod args;
@@ -11,23 +11,36 @@ mod lines;
 mod model;
 mod report;
 mod screen;
-mod server;
 mod setup;
+mod sound;
 mod stderr;
+mod stop;
 mod view;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use self::args::Args;
 use self::report::Report;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Report::new(false).failed(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime.block_on(run());
+    // A thread may still read an open pipe, or wait for a sound system that hangs.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn run() -> ExitCode {
     let args = Args::parse();
     let on_screen =
         !args.plain && !args.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -46,7 +59,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(2),
         Err(error) => {
-            report.say(&format!("phone: {error}"), json!({"event": "error", "message": error.to_string()}));
+            report.failed(&*error);
             ExitCode::FAILURE
         }
     }

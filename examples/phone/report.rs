@@ -1,5 +1,6 @@
 //! What the terminal phone prints: sentences for people, or one JSON object a line.
 
+use std::error::Error;
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,8 @@ use ringback::proto::{CallId, End, Language};
 use ringback::signaling::supabase::Online;
 use ringback::{CallStats, EventKind};
 use serde_json::{Value, json};
+
+use crate::sound::{Trouble, way_out};
 
 /// What the terminal phone prints.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,11 @@ impl Report {
     /// Something that was asked for was not done.
     pub(crate) fn refused(self, why: &str) {
         self.say(&format!("Not done: {why}."), json!({"event": "refused", "why": why}));
+    }
+
+    /// The phone cannot go on.
+    pub(crate) fn failed(self, error: &dyn Error) {
+        self.say(&format!("phone: {error}"), json!({"event": "error", "message": error.to_string()}));
     }
 
     pub(crate) fn online(self, list: &[Online]) {
@@ -132,12 +140,24 @@ impl Report {
         self.say(&sentence, json!({"event": event, "device": name, "at_ms": now_ms()}));
     }
 
+    /// Before any call.
+    pub(crate) fn trouble(self, trouble: &Trouble) {
+        let (which, why) = (kind_word(trouble.kind), trouble.explain());
+        self.say(
+            &format!("The {which} cannot be opened. {why}"),
+            json!({"event": "device_trouble", "kind": which, "code": trouble.check.code(), "why": why,
+                   "at_ms": now_ms()}),
+        );
+        self.hint(way_out(trouble.kind));
+    }
+
     pub(crate) fn device_failed(self, kind: DeviceKind, error: &DeviceError) {
         let which = kind_word(kind);
         self.say(
             &format!("The {which} cannot be used: {error}."),
             json!({"event": "device_failed", "kind": which, "why": error.to_string(), "at_ms": now_ms()}),
         );
+        self.hint(way_out(kind));
     }
 
     fn state(self, state: &CallState) {

@@ -12,15 +12,16 @@ use futures_util::StreamExt as _;
 use ratatui::DefaultTerminal;
 use ringback::proto::call::{CallState, Direction};
 use ringback::signaling::SignalingHealth;
-use ringback::signaling::supabase::Online;
 use ringback::{Event, EventKind, Phone};
-use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::args::Args;
 use crate::model::{Input, Model, Wish};
 use crate::setup::Ready;
+use crate::sound::{self, Trouble, Unusable};
 use crate::stderr::Muted;
+use crate::stop::asked_to_stop;
 use crate::view::{self, Theme};
 
 /// The terminal, taken over. Dropping it gives it back.
@@ -53,15 +54,19 @@ enum Woken {
     Typed(Option<io::Result<Typed>>),
     Phone(Option<Event>),
     Online,
+    /// The sound system did what was wished for, and what there is to show of it.
+    Sound(Option<Input>),
+    /// A device was opened for a moment, or could not be.
+    Tried(Option<Trouble>),
     Tick,
     Stop,
 }
 
 /// Shows the phone until the person quits. True: all went well.
 pub(crate) async fn run(args: &Args, ready: Ready) -> Result<bool, Box<dyn Error>> {
-    let Ready { phone, mut online, echo, notes } = ready;
     let mut screen = Screen::take()?;
-    let ran = show(args, &phone, &mut screen, &mut online, echo, notes).await;
+    let phone = ready.phone.clone();
+    let ran = show(args, ready, &mut screen).await;
     phone.close();
     phone.closed().await;
     drop(screen);
@@ -69,14 +74,9 @@ pub(crate) async fn run(args: &Args, ready: Ready) -> Result<bool, Box<dyn Error
     Ok(true)
 }
 
-async fn show(
-    args: &Args,
-    phone: &Phone,
-    screen: &mut Screen,
-    online: &mut watch::Receiver<Vec<Online>>,
-    echo: Option<String>,
-    notes: Vec<String>,
-) -> Result<(), Box<dyn Error>> {
+async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
+    let Ready { phone, mut online, echo, notes, mut trials } = ready;
+    let phone = &phone;
     let theme = Theme { color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
     let mut model = Model::new(phone.user().clone(), &args.server, echo);
     for note in notes {
@@ -87,7 +87,8 @@ async fn show(
     model.update(Input::Health(phone.signaling_health().borrow().clone()));
     model.update(Input::Online(online.borrow_and_update().clone()));
     let mut typed = EventStream::new();
-    let mut stop = std::pin::pin!(asked_to_stop());
+    let mut stop = std::pin::pin!(asked_to_stop()?);
+    let mut questions = JoinSet::new();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let start = Instant::now();
@@ -97,16 +98,15 @@ async fn show(
         screen.terminal.draw(|frame| view::draw(frame, &model, theme))?;
         let woken = tokio::select! {
             biased;
-            stopped = &mut stop => {
-                stopped?;
-                Woken::Stop
-            }
+            () = &mut stop => Woken::Stop,
             typed = typed.next() => Woken::Typed(typed),
             event = events.next() => Woken::Phone(event),
             changed = online.changed(), if listening => {
                 listening = changed.is_ok();
                 Woken::Online
             }
+            Some(answered) = questions.join_next() => Woken::Sound(answered.ok().flatten()),
+            Some(tried) = trials.join_next() => Woken::Tried(tried.ok().flatten()),
             _ = tick.tick() => Woken::Tick,
         };
         model.update(Input::Tick(start.elapsed()));
@@ -124,6 +124,8 @@ async fn show(
                 model.update(Input::Phone(event));
                 automatic
             }
+            Woken::Sound(answer) => answer.map_or_else(Vec::new, |answer| model.update(answer)),
+            Woken::Tried(trouble) => trouble.map_or_else(Vec::new, |it| model.update(Input::Trouble(it))),
             Woken::Online => model.update(Input::Online(online.borrow_and_update().clone())),
             Woken::Tick => {
                 look(phone, &mut model).await;
@@ -136,7 +138,7 @@ async fn show(
             if wish == Wish::Quit {
                 return Ok(());
             }
-            if let Err(error) = act(args, phone, &mut model, wish).await {
+            if let Err(error) = act(args, phone, &mut model, &mut questions, wish).await {
                 model.update(Input::Refused(error.to_string()));
             }
         }
@@ -173,7 +175,13 @@ async fn look(phone: &Phone, model: &mut Model) {
     }
 }
 
-async fn act(args: &Args, phone: &Phone, model: &mut Model, wish: Wish) -> Result<(), Box<dyn Error>> {
+async fn act(
+    args: &Args,
+    phone: &Phone,
+    model: &mut Model,
+    questions: &mut JoinSet<Option<Input>>,
+    wish: Wish,
+) -> Result<(), Box<dyn Error>> {
     let call = |id| phone.calls().into_iter().find(|call| call.id() == id).ok_or("the call is over");
     match wish {
         Wish::Call(user) => {
@@ -192,32 +200,29 @@ async fn act(args: &Args, phone: &Phone, model: &mut Model, wish: Wish) -> Resul
         Wish::HangUp(id) => call(id)?.hang_up(),
         Wish::Mute(id, on) => call(id)?.set_muted(on).await?,
         Wish::Hold(id, on) => call(id)?.set_held(on).await?,
-        Wish::ListDevices => {
-            let devices = phone.audio().devices().await?;
-            model.update(Input::Devices(devices));
+        // A sound system that hangs keeps the thread that asks it: one question at a time.
+        Wish::ListDevices | Wish::Choose(..) if !questions.is_empty() => {
+            return Err(Box::new(Unusable::Silent));
         }
-        Wish::Choose(kind, choice) => phone.audio().choose(kind, choice).await?,
+        Wish::ListDevices => {
+            let phone = phone.clone();
+            questions.spawn(async move { Some(shown(sound::devices(&phone).await.map(Input::Devices))) });
+        }
+        Wish::Choose(kind, choice) => {
+            let phone = phone.clone();
+            questions.spawn(async move {
+                let chosen = sound::choose(&phone, kind, choice).await;
+                chosen.err().map(|error| shown(Err(error)))
+            });
+        }
         Wish::Quit => {}
     }
     look(phone, model).await;
     Ok(())
 }
 
-#[cfg(unix)]
-async fn asked_to_stop() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        // Raw mode turns Ctrl-C into a key; this is the signal from elsewhere.
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn asked_to_stop() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn shown(answer: Result<Input, Unusable>) -> Input {
+    answer.unwrap_or_else(|error| Input::Refused(error.to_string()))
 }
 
 /// Four looks a second: the clock of a call never seems to stand, and the figures can be read.

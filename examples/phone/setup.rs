@@ -1,22 +1,23 @@
 //! Puts the phone together from the command line.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ringback::audio::{
-    AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceKind, PlaybackTo,
-    SplitDevices, default_devices,
+    AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceError, DeviceKind,
+    PlaybackTo, SplitDevices, default_devices,
 };
-use ringback::media::ice::{HttpIceServers, IceServer, IceServers, StaticIceServers};
+use ringback::media::ice::{HttpIceServers, IceServers, StaticIceServers};
 use ringback::proto::{DeviceId, UserId};
+use ringback::signaling::Token;
 use ringback::signaling::supabase::{Online, SupabaseSignaling};
-use ringback::signaling::{StaticToken, Token};
 use ringback::store::MemoryStore;
 use ringback::{Phone, PhoneBuilder};
+use ringback_examples::local_server::{ServerFacts, is_loopback, is_own_machine, page};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::args::{Args, Capture, Playback};
-use crate::server::{DemoToken, ServerFacts, is_loopback, is_own_machine, page};
+use crate::sound::{self, Trouble};
 
 /// A phone that is on its way to be online, and what belongs to it.
 pub(crate) struct Ready {
@@ -26,6 +27,8 @@ pub(crate) struct Ready {
     pub(crate) echo: Option<String>,
     /// What the person at the terminal should know.
     pub(crate) notes: Vec<String>,
+    /// Whether microphone and speaker open, as it is found out.
+    pub(crate) trials: JoinSet<Option<Trouble>>,
 }
 
 /// A phone as the arguments and the server describe it.
@@ -33,7 +36,11 @@ pub(crate) struct Ready {
 /// `stand_in`: where the machine has no microphone or speaker, take a tone and nothing instead.
 pub(crate) async fn ready(args: &Args, stand_in: bool) -> Result<Ready, Box<dyn std::error::Error>> {
     let server = ServerFacts::ask(&args.server).await;
-    let (capture, playback, notes) = present(args, stand_in).await;
+    let (capture, playback, notes) = if stand_in {
+        present(args).await
+    } else {
+        (args.capture.clone(), args.playback.clone(), Vec::new())
+    };
     let servers = ice_servers(args, &server)?;
     let device = ringback::store::device_id(&MemoryStore::new())?;
     let signaling = signaling(args, &server, device)?;
@@ -47,23 +54,20 @@ pub(crate) async fn ready(args: &Args, stand_in: bool) -> Result<Ready, Box<dyn 
     let phone = builder.start().await?;
     for (kind, id) in chosen(args) {
         let choice = DeviceChoice::Id(AudioDeviceId(id));
-        if let Err(error) = phone.audio().choose(kind, choice).await {
+        if let Err(error) = sound::choose(&phone, kind, choice).await {
             phone.close();
             phone.closed().await;
             return Err(error.into());
         }
     }
-    Ok(Ready { phone, online, echo: server.echo, notes })
+    let trials = sound::try_out(&phone, on_trial(args, &capture, &playback));
+    Ok(Ready { phone, online, echo: server.echo, notes, trials })
 }
 
 /// Those of the arguments; else those that a local demo hands out to its users; else none.
 fn ice_servers(args: &Args, server: &ServerFacts) -> Result<Arc<dyn IceServers>, Box<dyn std::error::Error>> {
-    if !args.ice.is_empty() {
-        return Ok(Arc::new(StaticIceServers::new(vec![IceServer {
-            urls: args.ice.clone(),
-            username: args.turn_user.clone().unwrap_or_default(),
-            credential: args.turn_password.clone().unwrap_or_default(),
-        }])?));
+    if let Some(servers) = args.ice.servers()? {
+        return Ok(servers);
     }
     let (Some(path), Some(token)) = (&server.ice, token(args, server)) else {
         return Ok(Arc::new(StaticIceServers::default()));
@@ -71,17 +75,12 @@ fn ice_servers(args: &Args, server: &ServerFacts) -> Result<Arc<dyn IceServers>,
     Ok(Arc::new(HttpIceServers::new(&page(&args.server, path), api_key(args, server), token)?))
 }
 
-/// The token of the arguments; else the one that a local demo signs for whoever asks.
 fn token(args: &Args, server: &ServerFacts) -> Option<Arc<dyn Token>> {
-    match &args.token {
-        Some(token) => Some(Arc::new(StaticToken::new(token))),
-        None if server.demo => Some(Arc::new(DemoToken::new(&args.server, &args.user()))),
-        None => None,
-    }
+    server.token(&args.server, &args.user(), args.token.as_deref())
 }
 
 fn api_key<'a>(args: &'a Args, server: &'a ServerFacts) -> &'a str {
-    args.api_key.as_deref().or(server.api_key.as_deref()).unwrap_or(LOCAL_KEY)
+    server.api_key(args.api_key.as_deref())
 }
 
 fn signaling(
@@ -105,34 +104,42 @@ fn signaling(
     })
 }
 
-/// What to take sound from and play it on, with a word to the user where the machine has no such device.
-async fn present(args: &Args, stand_in: bool) -> (Capture, Playback, Vec<String>) {
+/// What to take sound from and play it on; a word to the user where the machine has no such device, and a stand-in.
+async fn present(args: &Args) -> (Capture, Playback, Vec<String>) {
     let (mut capture, mut playback, mut notes) = (args.capture.clone(), args.playback.clone(), Vec::new());
     let wants = (capture == Capture::Device(None), playback == Playback::Device(None));
     if wants == (false, false) {
         return (capture, playback, notes);
     }
     let listed = tokio::task::spawn_blocking(|| default_devices().list());
-    let listed = tokio::time::timeout(LISTING, listed).await;
-    let listed = listed.ok().and_then(Result::ok).and_then(Result::ok).unwrap_or_default();
+    let listed = sound::in_time(async { listed.await.unwrap_or(Err(DeviceError::Lost)) }).await;
+    let listed = listed.unwrap_or_default();
     let has = |kind| listed.iter().any(|device| device.kind == kind);
     if wants.0 && !has(DeviceKind::Capture) {
-        notes.push(if stand_in {
-            capture = Capture::Tone;
-            "No microphone on this machine: a test tone is sent instead.".into()
-        } else {
-            "No microphone on this machine: start with --capture tone to send a test tone.".into()
-        });
+        capture = Capture::Tone;
+        notes.push("No microphone on this machine: a test tone is sent instead.".into());
     }
     if wants.1 && !has(DeviceKind::Playback) {
-        notes.push(if stand_in {
-            playback = Playback::Null;
-            "No speaker on this machine: the sound of calls is thrown away.".into()
-        } else {
-            "No speaker on this machine: start with --playback null to do without.".into()
-        });
+        playback = Playback::Null;
+        notes.push("No speaker on this machine: the sound of calls is thrown away.".into());
     }
     (capture, playback, notes)
+}
+
+/// Devices worth a trial. A call that is placed at once tells by itself, and must not meet a device that is on trial.
+fn on_trial(args: &Args, capture: &Capture, playback: &Playback) -> Vec<DeviceKind> {
+    if args.call.is_some() {
+        return Vec::new();
+    }
+    let capture = match capture {
+        Capture::Device(_) => Some(DeviceKind::Capture),
+        Capture::Wav(_) | Capture::Tone | Capture::Silence => None,
+    };
+    let playback = match playback {
+        Playback::Device(_) => Some(DeviceKind::Playback),
+        Playback::Wav(_) | Playback::Null => None,
+    };
+    capture.into_iter().chain(playback).collect()
 }
 
 fn devices(capture: &Capture, playback: &Playback) -> Arc<dyn AudioDevices> {
@@ -173,9 +180,5 @@ fn chosen(args: &Args) -> Vec<(DeviceKind, String)> {
     capture.into_iter().chain(playback).collect()
 }
 
-/// The API key of a local hub; not a secret.
-const LOCAL_KEY: &str = "ringback-local-key";
 /// Where the phones of a local server show themselves.
 const LOBBY: &str = "lobby";
-/// A sound server that hangs is no reason to show nothing.
-const LISTING: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! Microphone and speaker: opened for a moment, or only listed.
+//! Microphone and speaker: opened for a moment, or only listed. A call has them to itself, also one that begins meanwhile.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -10,8 +10,6 @@ use crate::audio::{AudioHandle, DeviceError, DeviceKind};
 pub(super) enum Touch {
     Open,
     List,
-    /// Nothing: a call may use them.
-    InCall,
 }
 
 impl Touch {
@@ -24,6 +22,7 @@ pub(super) async fn check(
     audio: &AudioHandle,
     kind: DeviceKind,
     touch: Touch,
+    call_is_up: impl Future<Output = ()>,
     until: Instant,
 ) -> DeviceFinding {
     let checked = async {
@@ -39,8 +38,12 @@ pub(super) async fn check(
                 },
                 Err(error) => DeviceFinding::Failed(error),
             },
-            Touch::InCall => DeviceFinding::InCall,
         }
     };
-    timeout_at(until, checked).await.unwrap_or(DeviceFinding::Silent)
+    tokio::select! {
+        biased;
+        // What was opened is closed again.
+        () = call_is_up => DeviceFinding::InCall,
+        finding = timeout_at(until, checked) => finding.unwrap_or(DeviceFinding::Silent),
+    }
 }

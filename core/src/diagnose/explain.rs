@@ -8,7 +8,8 @@ mod servers;
 
 use std::time::Duration;
 
-use super::finding::Check;
+use super::finding::{Check, TurnTransport};
+use crate::audio::DeviceKind;
 use crate::proto::Language;
 
 /// A text in both languages.
@@ -35,19 +36,21 @@ impl Check {
 
     /// What was checked, in a few words: a heading for [`Check::explain`].
     pub fn title(&self, language: Language) -> &'static str {
-        let (english, french) = match self.subject() {
-            "microphone" => ("Microphone", "Microphone"),
-            "speaker" => ("Speaker", "Haut-parleur"),
-            "signaling" => ("Signaling", "Signalisation"),
-            "clock" => ("Clock", "Horloge"),
-            "ice_servers" => ("List of servers", "Liste des serveurs"),
-            "stun" => ("STUN", "STUN"),
-            "mapping" => ("Address translation", "Traduction d’adresses"),
-            "turn.udp" => ("TURN over UDP", "TURN sur UDP"),
-            "turn.tcp" => ("TURN over TCP", "TURN sur TCP"),
-            "turn.tls" => ("TURN over TLS", "TURN sur TLS"),
-            "turn.dtls" => ("TURN over DTLS", "TURN sur DTLS"),
-            _ => ("Relay", "Relais"),
+        let (english, french) = match self {
+            Check::Device { kind: DeviceKind::Capture, .. } => ("Microphone", "Microphone"),
+            Check::Device { kind: DeviceKind::Playback, .. } => ("Speaker", "Haut-parleur"),
+            Check::Signaling(_) => ("Signaling", "Signalisation"),
+            Check::Clock(_) => ("Clock", "Horloge"),
+            Check::IceServers(_) => ("List of servers", "Liste des serveurs"),
+            Check::Stun { .. } => ("STUN", "STUN"),
+            Check::Mapping(_) => ("Address translation", "Traduction d’adresses"),
+            Check::Turn { transport, .. } => match transport {
+                TurnTransport::Udp => ("TURN over UDP", "TURN sur UDP"),
+                TurnTransport::Tcp => ("TURN over TCP", "TURN sur TCP"),
+                TurnTransport::Tls => ("TURN over TLS", "TURN sur TLS"),
+                TurnTransport::Dtls => ("TURN over DTLS", "TURN sur DTLS"),
+            },
+            Check::Relay(_) => ("Relay", "Relais"),
         };
         match language {
             Language::En => english,

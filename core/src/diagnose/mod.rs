@@ -2,7 +2,7 @@
 //!
 //! | check | how | at most |
 //! |---|---|---|
-//! | microphone, speaker | opened for a moment, unless a call is up | 5 s |
+//! | microphone, speaker | opened for a moment, unless a call is up; closed at once if one begins | 5 s |
 //! | signaling | a sign of life over the connection in use | 5 s |
 //! | clock | the signaling server's, against ours | 5 s |
 //! | ICE servers | the list is fetched | 2.5 s |
@@ -29,6 +29,7 @@ mod signaling;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Shared;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -36,11 +37,12 @@ pub use self::finding::{
     Check, ClockFinding, DeviceFinding, IceServersFinding, MappingFinding, RelayFinding, SignalingFinding,
     StunFinding, TurnFinding, TurnTransport, Verdict,
 };
+use crate::BoxFuture;
 use crate::audio::{AudioHandle, DeviceKind};
 use crate::media::ice::IceServers;
 use crate::net::Resolver;
 pub use crate::net::failure::{ServerFailure, TlsFailure};
-pub use crate::net::tls::{BadRoots, RootCertificates};
+pub use crate::net::roots::{BadRoots, RootCertificates};
 use crate::signaling::{Signaling, SignalingHealth};
 
 /// What a diagnosis may do.
@@ -73,11 +75,14 @@ impl Diagnosis {
     }
 }
 
+/// Done as soon as there is a call.
+pub(crate) type CallIsUp = Shared<BoxFuture<'static, ()>>;
+
 /// The parts of a phone that are looked at.
 pub(crate) struct Patient {
     pub(crate) audio: AudioHandle,
-    /// Whether a call may use the devices.
-    pub(crate) in_call: bool,
+    /// Done as soon as a call may use the devices.
+    pub(crate) call_is_up: CallIsUp,
     /// `None` once the phone is closed.
     pub(crate) signaling: Option<Arc<dyn Signaling>>,
     pub(crate) health: watch::Receiver<SignalingHealth>,
@@ -87,12 +92,12 @@ pub(crate) struct Patient {
 
 /// Runs every check.
 pub(crate) async fn diagnose(patient: Patient, options: DiagnoseOptions) -> Diagnosis {
-    let Patient { audio, in_call, signaling, health, ice_servers, resolver } = patient;
+    let Patient { audio, call_is_up, signaling, health, ice_servers, resolver } = patient;
     let until = Instant::now() + CHECK_LIMIT;
-    let open = if in_call { devices::Touch::InCall } else { devices::Touch::of(&options) };
+    let touch = devices::Touch::of(&options);
     let (microphone, speaker, online, clock, servers) = tokio::join!(
-        devices::check(&audio, DeviceKind::Capture, open, until),
-        devices::check(&audio, DeviceKind::Playback, open, until),
+        devices::check(&audio, DeviceKind::Capture, touch, call_is_up.clone(), until),
+        devices::check(&audio, DeviceKind::Playback, touch, call_is_up, until),
         signaling::check(signaling.as_deref(), health, until),
         signaling::clock(signaling.as_deref(), until),
         servers::check(ice_servers.as_deref(), &*resolver, &options.extra_roots),
@@ -105,6 +110,15 @@ pub(crate) async fn diagnose(patient: Patient, options: DiagnoseOptions) -> Diag
     ];
     checks.extend(servers);
     Diagnosis { checks }
+}
+
+/// Runs the check of one device.
+pub(crate) async fn device(audio: &AudioHandle, kind: DeviceKind, call_is_up: CallIsUp) -> Check {
+    let until = Instant::now() + CHECK_LIMIT;
+    Check::Device {
+        kind,
+        finding: devices::check(audio, kind, devices::Touch::Open, call_is_up, until).await,
+    }
 }
 
 /// A server on a mobile network in a tunnel answers within 3 s, or does not.

@@ -1,6 +1,7 @@
 //! STUN and TURN servers: the list, then each of its URLs, all at the same time.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
@@ -50,8 +51,11 @@ pub(super) async fn check(
     let count = |stun| servers.iter().filter(|server| server.url.scheme.is_stun() == stun).count();
     let (stun, turn) = (count(true), count(false));
     let listed = IceServersFinding::Listed { stun, turn, expires_in: list.expires_in };
-    let probe =
-        Probe { resolver, tls: Carrier::Tls(tls::client_config(roots)), until: Instant::now() + CHECK_LIMIT };
+    let probe = Probe {
+        resolver,
+        tls: Carrier::Tls(Arc::new(tls::client_config(roots.certificates()))),
+        until: Instant::now() + CHECK_LIMIT,
+    };
     let (answers, mapping) =
         tokio::join!(join_all(servers.iter().map(|server| probe.server(server))), probe.mapping(&servers));
     let relay = relay(&answers);

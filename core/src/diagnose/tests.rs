@@ -8,10 +8,10 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
 use super::*;
-use crate::BoxFuture;
 use crate::audio::{AudioConfig, AudioEngine, CaptureFrom, ClockMode, ClockedDevices, PlaybackTo};
 use crate::media::ice::{IceServer, StaticIceServers};
 
@@ -30,12 +30,18 @@ fn patient_with(
     let (audio, _) = AudioEngine::start(devices, config).unwrap();
     Patient {
         audio,
-        in_call: false,
+        call_is_up: call_from(std::future::pending()),
         signaling: None,
         health: watch::Sender::new(SignalingHealth::Connecting).subscribe(),
         ice_servers,
         resolver: Arc::new(Names),
     }
+}
+
+/// There is a call from then on.
+fn call_from(then: impl Future<Output = ()> + Send + 'static) -> CallIsUp {
+    let call: BoxFuture<'static, ()> = Box::pin(then);
+    call.shared()
 }
 
 /// `here.test` is this machine; there is no other name.

@@ -1,5 +1,9 @@
 //! Why a STUN or TURN server could not be asked, in terms that tell people what to mend.
 
+use std::io;
+
+use rustls::CertificateError;
+
 /// Why a STUN or TURN server could not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ServerFailure {
@@ -53,4 +57,31 @@ pub enum TlsFailure {
     /// Both sides speak TLS and found nothing in common.
     #[error("the TLS handshake failed")]
     Handshake,
+}
+
+impl TlsFailure {
+    /// What a failed handshake says; `None` if it was the network that failed.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "rustls may add errors; what we do not know is a failed handshake"
+    )]
+    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        Some(match error {
+            rustls::Error::InvalidCertificate(certificate) => match certificate {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFailure::Expired,
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    TlsFailure::NotYetValid
+                }
+                CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    TlsFailure::WrongName
+                }
+                _ => TlsFailure::Certificate,
+            },
+            rustls::Error::NoCertificatesPresented => TlsFailure::Certificate,
+            rustls::Error::InvalidMessage(_) => TlsFailure::NotTls,
+            _ => TlsFailure::Handshake,
+        })
+    }
 }

@@ -3,11 +3,15 @@
 #[cfg(feature = "diagnose")]
 pub(crate) mod failure;
 #[cfg(feature = "supabase")]
+pub(crate) mod host;
+#[cfg(feature = "supabase")]
 pub(crate) mod http;
 mod resolve;
 #[cfg(feature = "diagnose")]
-pub(crate) mod stun;
+pub(crate) mod roots;
 #[cfg(feature = "diagnose")]
+pub(crate) mod stun;
+#[cfg(any(feature = "supabase", feature = "diagnose"))]
 pub(crate) mod tls;
 mod watch;
 

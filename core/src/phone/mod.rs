@@ -132,7 +132,8 @@ impl Phone {
 
     /// Looks for what stands between this phone and a good call: devices, signaling, clock, STUN and TURN servers.
     ///
-    /// Takes 8 s at most, and can run during a call, which it does not disturb. See [`diagnose`](crate::diagnose).
+    /// Takes 8 s at most, and can run during a call, which it does not disturb: the devices are left alone then, and
+    /// closed again as soon as a call begins. See [`diagnose`](crate::diagnose).
     ///
     /// # Cancel safety
     /// Dropping the future gives the diagnosis up; a TURN server may hold a port for ten minutes.
@@ -141,13 +142,24 @@ impl Phone {
         let shared = self.shared();
         let patient = crate::diagnose::Patient {
             audio: shared.audio.clone(),
-            in_call: !shared.snapshots().is_empty(),
+            call_is_up: self.call_is_up(),
             signaling: shared.signaling.upgrade(),
             health: shared.health.subscribe(),
             ice_servers: shared.ice_servers.clone(),
             resolver: Arc::new(crate::net::SystemResolver),
         };
         crate::diagnose::diagnose(patient, options).await
+    }
+
+    /// Opens the microphone or the speaker for a moment: this check of a [diagnosis](Phone::diagnose) alone.
+    ///
+    /// Takes 5 s at most, usually a fraction of one. The system may ask the user for permission.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the device.
+    #[cfg(feature = "diagnose")]
+    pub async fn diagnose_device(&self, kind: crate::audio::DeviceKind) -> crate::diagnose::Check {
+        crate::diagnose::device(&self.shared().audio, kind, self.call_is_up()).await
     }
 
     /// The user of this phone.
@@ -172,6 +184,20 @@ impl Phone {
     /// Cancel safe.
     pub async fn closed(&self) {
         self.shared().closed().await;
+    }
+
+    #[cfg(feature = "diagnose")]
+    fn call_is_up(&self) -> crate::diagnose::CallIsUp {
+        let (shared, mut events) = (self.shared().clone(), self.events());
+        let call: crate::BoxFuture<'static, ()> = Box::pin(async move {
+            while shared.snapshots().is_empty() {
+                if events.next().await.is_none() {
+                    // Closed: there will be none.
+                    std::future::pending().await
+                }
+            }
+        });
+        futures_util::FutureExt::shared(call)
     }
 
     fn handle(&self, call: CallId) -> Option<Call> {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crossterm::event::KeyEvent;
-use ringback::audio::{AudioDevice, DeviceChoice, DeviceError, DeviceKind};
+use ringback::audio::{AudioDevice, DeviceChoice, DeviceKind};
 use ringback::proto::call::{CallSnapshot, CallState, Direction};
 use ringback::proto::{CallId, UserId};
 use ringback::signaling::SignalingHealth;
@@ -26,6 +26,7 @@ use ringback::{CallEvent, CallStats, Event, EventKind};
 pub(crate) use self::talk::{Meter, Talk};
 pub(crate) use self::words::{path_words, state_words, took};
 use crate::report::harmless;
+use crate::sound::{Trouble, way_out};
 
 /// Everything that can happen to the screen.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub(crate) enum Input {
     Devices(Vec<AudioDevice>),
     /// Something that was wished for cannot be.
     Refused(String),
+    /// A device does not open, as a trial before any call shows.
+    Trouble(Trouble),
     /// Something the person should read.
     Note(String),
     /// Time since the start.
@@ -152,6 +155,11 @@ impl Model {
             }
             Input::Devices(devices) => self.handle_devices(&devices),
             Input::Refused(why) => self.say(format!("Not done: {why}.")),
+            Input::Trouble(trouble) => {
+                let which = words::device_word(trouble.kind);
+                self.say(format!("The {which} cannot be opened. {}", trouble.explain()));
+                self.say(way_out(trouble.kind).into());
+            }
             Input::Note(text) => self.say(text),
             Input::Tick(now) => self.now = now,
         }
@@ -180,11 +188,7 @@ impl Model {
             Event::DeviceFailed { kind, error } => {
                 let which = words::device_word(kind);
                 self.say(format!("The {which} cannot be used: {error}."));
-                if matches!(error, DeviceError::NoDevice | DeviceError::NoServer) {
-                    self.say(
-                        "Without sound devices: quit and start with --capture tone --playback null.".into(),
-                    );
-                }
+                self.say(way_out(kind).into());
             }
             Event::MicrophoneLevel { level_dbov } => self.microphone.set(self.now, level_dbov),
             Event::Lagged(calls) => self.handle_calls(calls),

@@ -3,7 +3,8 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ringback::audio::AudioDeviceId;
+use ringback::audio::{AudioDeviceId, DeviceError};
+use ringback::diagnose::{Check, DeviceFinding};
 use ringback::media::{PathKind, SelectedPath};
 use ringback::proto::call::Incoming;
 use ringback::proto::{By, DeviceId, End, EndReason};
@@ -54,6 +55,19 @@ fn two_devices_of_a_user_are_one_row() {
     model.update(Input::Online(vec![person("driver", 2, "browser"), person("driver", 4, "terminal")]));
     let screen = shown(&model, 80, 24);
     assert!(screen.contains("Online (1)") && screen.contains("browser, terminal"), "{screen}");
+}
+
+#[test]
+fn a_device_that_does_not_open_is_told_before_any_call() {
+    let mut model = online();
+    for (kind, way_out) in
+        [(DeviceKind::Capture, "--capture tone."), (DeviceKind::Playback, "--playback null.")]
+    {
+        let check = Check::Device { kind, finding: DeviceFinding::Failed(DeviceError::InUse) };
+        model.update(Input::Trouble(Trouble { kind, check }));
+        let screen = shown(&model, 80, 24);
+        assert!(screen.contains("cannot be opened. Another program") && screen.contains(way_out), "{screen}");
+    }
 }
 
 #[test]

@@ -50,6 +50,44 @@ async fn json_lines_carry_the_list_and_the_devices() {
     hub.stop().await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_is_listed_but_does_not_open_is_told_at_the_start() {
+    let hub = hub().await;
+    let sound = std::env::temp_dir().join(format!("ringback-no-card-{}.conf", std::process::id()));
+    std::fs::write(&sound, NO_CARD).unwrap();
+    let mut command = Command::new(program());
+    command.args(["--server", &hub.url(), "--user", "rider"]);
+    command.env("ALSA_CONFIG_PATH", &sound).env("PULSE_SERVER", "unix:/nonexistent");
+    let mut pipe = Piped::of(&mut command);
+    pipe.until("The microphone cannot be opened.").await;
+    pipe.until("To call without a microphone, start with --capture tone.").await;
+    pipe.type_line("quit").await;
+    pipe.until("Closed.").await;
+    assert!(pipe.child.wait().await.unwrap().success());
+    std::fs::remove_file(&sound).unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_on_a_pipe_that_is_told_to_end_hangs_up_first() {
+    let hub = hub().await;
+    for signal in ["TERM", "HUP", "INT"] {
+        let driver = Pty::phone(&hub, "driver", (80, 24), &["--answer"]);
+        let mut rider = Piped::start(&hub, &["--user", "rider", "--call", "driver"]);
+        rider.until("Active.").await;
+        let id = rider.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status().await;
+        assert!(sent.unwrap().success(), "kill -{signal} {id}");
+        rider.until("Closed.").await;
+        // Its input is still open: it ends all the same.
+        let ended = tokio::time::timeout(LIMIT, rider.child.wait()).await;
+        assert!(ended.expect("it ends").unwrap().success(), "{signal}");
+        driver.until(&["No call", "Call with rider, 0:"]);
+    }
+    hub.stop().await;
+}
+
 /// A phone between two pipes.
 struct Piped {
     child: Child,
@@ -59,14 +97,14 @@ struct Piped {
 
 impl Piped {
     fn start(hub: &RunningHub, more: &[&str]) -> Self {
-        let mut child = Command::new(program())
-            .args(["--server", &hub.url(), "--capture", "tone", "--playback", "null"])
-            .args(more)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program());
+        command.args(["--server", &hub.url(), "--capture", "tone", "--playback", "null"]).args(more);
+        Self::of(&mut command)
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let input = child.stdin.take().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, input, lines }
@@ -88,7 +126,19 @@ impl Piped {
             }
             None
         };
-        let found = tokio::time::timeout(Duration::from_secs(30), found).await;
+        let found = tokio::time::timeout(LIMIT, found).await;
         found.ok().flatten().unwrap_or_else(|| panic!("{text:?} was not said, but {said:#?}"))
     }
 }
+
+/// A sound system whose one device is a card that is not there.
+#[cfg(target_os = "linux")]
+const NO_CARD: &str = r#"
+pcm.!default {
+    type hw
+    card 31
+    hint { show on description "A card that is not there" }
+}
+"#;
+/// Far beyond what a busy machine needs.
+const LIMIT: Duration = Duration::from_secs(30);

@@ -50,8 +50,24 @@ async fn a_microphone_that_is_denied_missing_or_in_use_is_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_call_keeps_its_devices_to_itself() {
     let failing = CaptureFrom::Failing(DeviceError::InUse);
-    let patient = Patient { in_call: true, ..patient_with(failing, PlaybackTo::Null, None) };
+    let patient = Patient {
+        call_is_up: call_from(std::future::ready(())),
+        ..patient_with(failing, PlaybackTo::Null, None)
+    };
     assert_eq!(code(patient, "microphone").await, ("in_call", Verdict::Skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_begins_meanwhile_gets_its_devices() {
+    let begins = Duration::from_millis(50);
+    let patient = Patient { call_is_up: call_from(tokio::time::sleep(begins)), ..patient(None) };
+    let audio = patient.audio.clone();
+    let start = Instant::now();
+    let checked = device(&audio, DeviceKind::Capture, patient.call_is_up.clone()).await;
+    assert_eq!(checked, Check::Device { kind: DeviceKind::Capture, finding: DeviceFinding::InCall });
+    // It would be open for 200 ms.
+    assert_eq!(start.elapsed(), begins);
+    assert_eq!(code(patient, "speaker").await, ("in_call", Verdict::Skipped));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +16,6 @@ use tokio_rustls::client::TlsStream;
 use super::message::{Answer, Read, Request};
 use crate::net::Resolver;
 use crate::net::failure::{ServerFailure, TlsFailure};
-use crate::net::tls;
 use crate::redacted::Redacted;
 
 /// Where a server is.
@@ -139,12 +139,14 @@ impl Wire {
     }
 
     async fn tls(host: &str, config: Arc<ClientConfig>, tcp: TcpStream) -> Result<Self, ServerFailure> {
-        let name = tls::server_name(host).map_err(ServerFailure::Tls)?;
+        // A name or an address literal, as certificates name it.
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| ServerFailure::Tls(TlsFailure::WrongName))?;
         match TlsConnector::from(config).connect(name, tcp).await {
             Ok(stream) => Ok(Wire::Tls(Box::new(stream))),
             Err(error) => {
                 tracing::debug!(error = %Redacted(&error), "no TLS");
-                Err(tls::failure(&error).map_or_else(|| io_failure(&error), ServerFailure::Tls))
+                Err(TlsFailure::of(&error).map_or_else(|| io_failure(&error), ServerFailure::Tls))
             }
         }
     }

@@ -1,11 +1,10 @@
 //! Where the project is: its URL, checked once.
 
-use std::net::IpAddr;
-
 use hyper::http::Uri;
 use hyper::http::uri::Scheme;
 
 use super::BuildError;
+use crate::net::host::is_local;
 
 /// A checked base URL.
 #[derive(Debug, Clone)]
@@ -80,15 +79,6 @@ fn escaped(text: &str) -> String {
         }
     }
     out
-}
-
-/// This machine, or one on a network that is not routed: there no certificate can be had.
-pub(crate) fn is_local(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local"),
-    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@
 //!
 //! [`SupabaseBuilder::lobby`] adds who is online, by presence on a topic of its own: see `lobby.rs`.
 
-pub(crate) mod endpoint;
+mod endpoint;
 mod events;
 mod feed;
 mod lanes;
@@ -42,7 +42,6 @@ mod pump;
 mod reasons;
 mod rest;
 mod time;
-pub(crate) mod tls;
 mod way;
 
 use std::sync::Arc;
@@ -64,6 +63,7 @@ use self::way::Way;
 use super::{Outgoing, ProbeError, RefusedWhy, ServerTime, Signaling, SignalingEvent, Token};
 use crate::BoxFuture;
 use crate::clock::{BootClock, Clock};
+use crate::net::tls;
 use crate::proto::phoenix::{Access, JoinConfig, Serializer, Socket, Topic};
 use crate::proto::{DeviceId, UserId};
 
@@ -113,9 +113,6 @@ pub enum BuildError {
     /// The lobby's topic is not one, or the app's name has another form.
     #[error("the lobby is a topic name other than user:.., and the app 1 to 32 bytes of A-Z a-z 0-9 . _ -")]
     Lobby,
-    /// The TLS library refuses its own defaults.
-    #[error("TLS is not available")]
-    Tls,
     /// The operating system gives no random bytes.
     #[error("the system gives no random bytes")]
     Random,
@@ -194,7 +191,7 @@ impl SupabaseBuilder {
         if self.api_key.is_empty() {
             return Err(BuildError::Key);
         }
-        let tls = tls::client_config()?;
+        let tls = tls::client_config(&[]);
         let inbox = Topic::new(&format!("user:{}", self.user)).map_err(|_| BuildError::User)?;
         let (online_tx, online) = watch::channel(Vec::new());
         let lobby = self.lobby.map(|lobby| Lobby::new(lobby, &self.user, &inbox, online_tx)).transpose()?;

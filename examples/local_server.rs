@@ -3,6 +3,7 @@
 //! Only plain HTTP is asked, which leads to machines of one's own: a Supabase project has no such pages.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -12,31 +13,34 @@ use hyper::http::Uri;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use ringback::BoxFuture;
-use ringback::signaling::{Token, TokenAnswer, TokenWhy, UserToken};
+use ringback::signaling::{StaticToken, Token, TokenAnswer, TokenWhy, UserToken};
 use serde_json::{Value, json};
 
 /// What a local server says of itself; the default is what it says when it says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ServerFacts {
-    pub(crate) api_key: Option<String>,
+pub struct ServerFacts {
+    /// The key of its API.
+    pub api_key: Option<String>,
     /// It signs tokens for whoever asks.
-    pub(crate) demo: bool,
-    pub(crate) echo: Option<String>,
-    pub(crate) lobby: Option<String>,
+    pub demo: bool,
+    /// The user of its echo bot.
+    pub echo: Option<String>,
+    /// The topic on which its phones show that they are online.
+    pub lobby: Option<String>,
     /// Where it hands out STUN and TURN servers, as a path.
-    pub(crate) ice: Option<String>,
+    pub ice: Option<String>,
 }
 
 /// Tokens of a local demo, for one user.
 #[derive(Debug)]
-pub(crate) struct DemoToken {
+struct DemoToken {
     server: String,
     user: String,
 }
 
 impl ServerFacts {
     /// Asks the server; a machine that does not answer within 2 s, or not in this form, said nothing.
-    pub(crate) async fn ask(server: &str) -> Self {
+    pub async fn ask(server: &str) -> Self {
         let request = Request::get(page(server, "config.json")).body(Full::default());
         match request {
             Ok(request) if is_own_machine(server) => Self::read(&fetch(request).await.unwrap_or_default()),
@@ -49,13 +53,25 @@ impl ServerFacts {
         let demo = said["demo"].as_bool().unwrap_or(false);
         Self { api_key: text("api_key"), demo, echo: text("echo"), lobby: text("lobby"), ice: text("ice") }
     }
+
+    /// The key that was given; else the server's; else the usual one of a local server, which is not a secret.
+    pub fn api_key<'a>(&'a self, given: Option<&'a str>) -> &'a str {
+        given.or(self.api_key.as_deref()).unwrap_or("ringback-local-key")
+    }
+
+    /// The token that was given; else the one that a local demo signs for whoever asks; else none.
+    pub fn token(&self, server: &str, user: &str, given: Option<&str>) -> Option<Arc<dyn Token>> {
+        match given {
+            Some(token) => Some(Arc::new(StaticToken::new(token))),
+            None if self.demo => {
+                Some(Arc::new(DemoToken { server: server.to_owned(), user: user.to_owned() }))
+            }
+            None => None,
+        }
+    }
 }
 
 impl DemoToken {
-    pub(crate) fn new(server: &str, user: &str) -> Self {
-        Self { server: server.to_owned(), user: user.to_owned() }
-    }
-
     async fn fetch(&self) -> Option<UserToken> {
         let body = json!({"user": self.user}).to_string();
         let request = Request::post(page(&self.server, "local/token"))
@@ -76,24 +92,29 @@ impl Token for DemoToken {
 }
 
 /// Whether the server is on this machine or on a network that is not routed, and without TLS.
-pub(crate) fn is_own_machine(server: &str) -> bool {
+pub fn is_own_machine(server: &str) -> bool {
     server.starts_with("http://") || server.starts_with("ws://")
 }
 
 /// Whether the server is on this machine, so that calls between its phones may use the loopback interface.
-pub(crate) fn is_loopback(server: &str) -> bool {
+pub fn is_loopback(server: &str) -> bool {
     let uri: Option<Uri> = server.trim().parse().ok();
     let host = uri.as_ref().and_then(Uri::host).unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The address of a path on the server.
-pub(crate) fn page(server: &str, path: &str) -> String {
+pub fn page(server: &str, path: &str) -> String {
     format!("{}/{}", base(server), path.trim_start_matches('/'))
 }
 
 fn base(server: &str) -> String {
-    server.trim_end_matches('/').replacen("ws://", "http://", 1)
+    let server = server.trim_end_matches('/');
+    match server.split_once("://") {
+        Some(("ws", rest)) => format!("http://{rest}"),
+        Some(("wss", rest)) => format!("https://{rest}"),
+        Some(_) | None => server.to_owned(),
+    }
 }
 
 async fn fetch(request: Request<Full<Bytes>>) -> Option<Value> {
@@ -126,6 +147,35 @@ mod tests {
         let said = json!({"api_key": "", "demo": "yes", "echo": 7, "lobby": "hall"});
         let facts = ServerFacts { lobby: Some("hall".into()), ..ServerFacts::default() };
         assert_eq!(ServerFacts::read(&said), facts);
+    }
+
+    #[test]
+    fn only_a_demo_signs_tokens() {
+        let facts = ServerFacts::default();
+        assert!(facts.token("http://127.0.0.1:4000", "ana", None).is_none());
+        assert!(facts.token("http://127.0.0.1:4000", "ana", Some("given")).is_some());
+        let demo = ServerFacts { demo: true, ..facts };
+        assert!(demo.token("http://127.0.0.1:4000", "ana", None).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_demo_that_is_away_is_asked_again() {
+        let token = DemoToken { server: "nonsense".into(), user: "ana".into() };
+        assert!(matches!(token.token(TokenWhy::First).await, TokenAnswer::Retry));
+    }
+
+    #[test]
+    fn a_key_that_was_given_comes_first() {
+        let said = ServerFacts { api_key: Some("said".into()), ..ServerFacts::default() };
+        assert_eq!(said.api_key(Some("given")), "given");
+        assert_eq!(said.api_key(None), "said");
+        assert_eq!(ServerFacts::default().api_key(None), "ringback-local-key");
+    }
+
+    #[test]
+    fn a_websocket_url_is_asked_by_http() {
+        assert_eq!(page("ws://127.0.0.1:4000/", "/ice"), "http://127.0.0.1:4000/ice");
+        assert_eq!(page("wss://ref.supabase.co", "ice"), "https://ref.supabase.co/ice");
     }
 
     #[test]
