@@ -96,7 +96,7 @@ fn welcome(stack: &RunningStack, settings: &Settings) -> String {
         "run",
         &format!("cargo run --example phone -- --local --user driver{server} - a second phone, to be called"),
     );
-    if settings.is_demo() {
+    if settings.is_demo() && settings.status_key.is_none() {
         hint("see", &format!("{url}/status.html - who is online, which calls are on"));
     }
     hint("stop", "Ctrl-C");
@@ -114,13 +114,18 @@ fn advice(error: &StartError) -> String {
             }
         ),
         StartError::Listen { .. } => format!("{error}; choose another address with --listen ADDR:PORT"),
-        StartError::Turn { source, .. } if source.kind() == io::ErrorKind::InvalidInput => error.to_string(),
-        StartError::Turn { .. } => {
+        StartError::TurnListen { .. } => {
             format!("{error}; choose another address with --turn-listen ADDR:PORT, or --turn=false")
         }
-        StartError::Tls(_) | StartError::Random | StartError::EchoUser | StartError::EchoLines => {
-            error.to_string()
+        StartError::TurnTlsListen { .. } => {
+            format!("{error}; choose another port with --turn-tls-port PORT (0 takes a free one)")
         }
+        StartError::NoNetwork => format!("{error}; give --turn-host and --turn-relay, or --turn=false"),
+        StartError::Turn(_)
+        | StartError::Tls(_)
+        | StartError::Random
+        | StartError::EchoUser
+        | StartError::EchoLines => error.to_string(),
     }
 }
 
@@ -177,3 +182,17 @@ impl StopSignals {
 const DEFAULT_PORT: u16 = 4000;
 /// 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_network_is_told_what_to_give() {
+        let advice = advice(&StartError::NoNetwork);
+        assert_eq!(
+            advice,
+            "cannot start TURN: this machine is on no network; give --turn-host and --turn-relay, or --turn=false"
+        );
+    }
+}

@@ -32,3 +32,13 @@ fn demo_is_the_default_on_loopback_only() {
     assert!(settings(&["--listen", "0.0.0.0:0", "--demo"]).is_demo());
     assert!(!settings(&["--demo=false"]).is_demo());
 }
+
+#[test]
+fn the_limits_of_the_free_plan_can_be_switched_on() {
+    let limits = |flags: &[&str]| {
+        let settings = Settings::try_parse_from([&["ringback-server"], flags].concat()).unwrap();
+        settings.stack().hub.limits
+    };
+    assert_eq!(limits(&[]), Limits::default());
+    assert_eq!(limits(&["--limits", "free"]), Limits::free_plan());
+}
