@@ -93,7 +93,7 @@ fn welcome(stack: &RunningStack, settings: &Settings) -> String {
     }
     let server = if url == DEFAULT_SERVER { String::new() } else { format!(" -- --server {url}") };
     hint("run", &format!("cargo run --example phone{server} - a second phone, to be called"));
-    if settings.is_demo() {
+    if settings.is_demo() && settings.status_key.is_none() {
         hint("see", &format!("{url}/status.html - who is online, which calls are on"));
     }
     hint("stop", "Ctrl-C");
@@ -111,13 +111,17 @@ fn advice(error: &StartError) -> String {
             }
         ),
         StartError::Listen { .. } => format!("{error}; choose another address with --listen ADDR:PORT"),
-        StartError::Turn { source, .. } if source.kind() == io::ErrorKind::InvalidInput => error.to_string(),
-        StartError::Turn { .. } => {
+        StartError::TurnListen { .. } => {
             format!("{error}; choose another address with --turn-listen ADDR:PORT, or --turn=false")
         }
-        StartError::Tls(_) | StartError::Random | StartError::EchoUser | StartError::EchoLines => {
-            error.to_string()
+        StartError::TurnTlsListen { .. } => {
+            format!("{error}; choose another port with --turn-tls-port PORT (0 takes a free one)")
         }
+        StartError::Turn(_)
+        | StartError::Tls(_)
+        | StartError::Random
+        | StartError::EchoUser
+        | StartError::EchoLines => error.to_string(),
     }
 }
 

@@ -32,7 +32,8 @@ use crate::serve::Listener;
 use crate::status::{self, LOBBY, Readers, Sources, StackSnapshot, TurnFigures, VERSION};
 use crate::tls::{TlsError, TlsSource};
 use crate::turn::{
-    MintingConfig, RelayIp, RunningTurn, TurnConfig, TurnServer, TurnTls, TurnUrls, credentials_router,
+    MintingConfig, RelayIp, RunningTurn, TurnConfig, TurnConfigError, TurnError, TurnServer, TurnTls,
+    TurnUrls, credentials_router,
 };
 
 /// How a stack is set up. The default is that of the program on a free port: a demo on the loopback address with an
@@ -53,7 +54,8 @@ pub struct StackConfig {
     pub turn_tls_port: u16,
     /// The echo bot, if there is to be one.
     pub echo: Option<EchoConfig>,
-    /// What `/status` and `/metrics` ask for outside demo mode; `None`: on a loopback address nothing.
+    /// What `/status` and `/metrics` ask for; `None`: in demo mode and on a loopback address nothing, else a service
+    /// token.
     pub status_key: Option<String>,
 }
 
@@ -68,12 +70,23 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// STUN and TURN cannot be set up.
-    #[error("cannot start TURN on {addr}: {}", listen_reason(.source))]
-    Turn {
+    /// The settings of TURN cannot work.
+    #[error("cannot start TURN: {0}")]
+    Turn(#[from] TurnConfigError),
+    /// The address of TURN cannot be listened on over UDP and TCP.
+    #[error("cannot listen on {addr} for TURN: {}", listen_reason(.source))]
+    TurnListen {
         /// The address.
         addr: SocketAddr,
-        /// Why; `InvalidInput`: the settings cannot work together.
+        /// Why.
+        source: io::Error,
+    },
+    /// The address of TURN over TLS cannot be listened on.
+    #[error("cannot listen on {addr} for TURN over TLS: {}", listen_reason(.source))]
+    TurnTlsListen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
         source: io::Error,
     },
     /// The system gives no random bytes.
@@ -121,8 +134,18 @@ impl Default for StackConfig {
     }
 }
 
+impl From<TurnError> for StartError {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Config(error) => StartError::Turn(error),
+            TurnError::Listen { addr, source } => StartError::TurnListen { addr, source },
+            TurnError::ListenTls { addr, source } => StartError::TurnTlsListen { addr, source },
+        }
+    }
+}
+
 impl StackConfig {
-    /// Whether a stack could start, but for the ports.
+    /// Whether a stack could start, but for the ports and the network.
     ///
     /// # Errors
     /// What [`Stack::start`] would say.
@@ -132,6 +155,9 @@ impl StackConfig {
             if !(1..=EchoConfig::MOST_LINES).contains(&echo.lines) {
                 return Err(StartError::EchoLines);
             }
+        }
+        if let Some(turn) = &self.turn {
+            turn.check()?;
         }
         if let Some(tls) = &self.tls {
             tls.server_config(&[])?;
@@ -155,9 +181,9 @@ impl Stack {
             listener = listener.with_tls(config);
         }
         let readers = match (hub.demo, status_key) {
-            (true, _) => Readers::Everybody,
+            (true, None) => Readers::Everybody,
             (false, None) if listener.addr().ip().is_loopback() => Readers::Everybody,
-            (false, key) => Readers::KeyHolders(key),
+            (true | false, key) => Readers::KeyHolders(key),
         };
         let state = HubState::new(hub);
         let (side, echo) = match echo {
@@ -291,8 +317,8 @@ async fn start_turn(
         listen: SocketAddr::from((config.listen.ip(), tls_port)),
         config: config_tls,
     });
-    let (addr, turn_secret) = (config.listen, config.secret.clone());
-    let turn = TurnServer::start(config).await.map_err(|source| StartError::Turn { addr, source })?;
+    let turn_secret = config.secret.clone();
+    let turn = TurnServer::start(config).await?;
     let minting = MintingConfig {
         api_key: hub.config.api_key.clone(),
         jwt_secret: hub.config.jwt_secret.clone(),

@@ -27,7 +27,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) fn router(hub: Arc<HubState>, alive: mpsc::Sender<()>) -> Router {
-    let demo = hub.config.demo;
+    let (demo, on_loopback) = (hub.config.demo, hub.config.listen.ip().is_loopback());
     let mut router = Router::new()
         .route("/health", get(health))
         .route("/realtime/v1/websocket", get(websocket))
@@ -35,7 +35,7 @@ pub(crate) fn router(hub: Arc<HubState>, alive: mpsc::Sender<()>) -> Router {
         .route("/realtime/v1/api/broadcast/{topic}/events/{event}", post(rest::single))
         .layer(DefaultBodyLimit::max(MAX_FRAME));
     if demo {
-        router = router.merge(local::router());
+        router = router.merge(local::router(on_loopback));
     }
     router.with_state(Shared { hub, alive })
 }

@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum, value_parser};
 use ringback_server::turn::{PeerPolicy, RelayIp, TurnConfig};
-use ringback_server::{DEMO_KEY, DEMO_SECRET, EchoConfig, HubConfig, StackConfig, TlsSource};
+use ringback_server::{DEMO_KEY, DEMO_SECRET, EchoConfig, HubConfig, Limits, StackConfig, TlsSource};
 use tracing_subscriber::EnvFilter;
 
 /// Everything a developer needs to try and test calls on one machine: a server that speaks Supabase Realtime, a phone in
@@ -49,13 +49,14 @@ pub(crate) struct Settings {
     #[arg(long, env = "RINGBACK_API_KEY", default_value = DEMO_KEY, hide_env_values = true, value_name = "KEY", help_heading = ACCESS)]
     api_key: String,
 
-    /// The secret that signs users' tokens (HS256) [default: the demo's, which is public].
+    /// The secret that signs users' tokens (HS256) [default: the demo's, which is public: on a loopback address or in demo
+    /// mode only].
     #[arg(long, env = "RINGBACK_JWT_SECRET", default_value = DEMO_SECRET, hide_env_values = true, hide_default_value = true, value_name = "SECRET", help_heading = ACCESS)]
     jwt_secret: String,
 
-    /// What /status and /metrics ask for as a bearer token outside demo mode.
+    /// What /status and /metrics ask for as a bearer token.
     #[arg(long, env = "RINGBACK_STATUS_KEY", hide_env_values = true, value_name = "KEY", help_heading = ACCESS)]
-    status_key: Option<String>,
+    pub(crate) status_key: Option<String>,
 
     /// Speak TLS with this certificate: a PEM file, the chain behind it.
     #[arg(long, env = "RINGBACK_TLS_CERT", value_name = "FILE", help_heading = TLS)]
@@ -129,6 +130,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "RINGBACK_PAYLOAD_LIMIT_BYTES", default_value = "262144", value_parser = value_parser!(u64).range(1..=3_000_000), value_name = "BYTES", help_heading = HUB)]
     payload_limit_bytes: u64,
 
+    /// The limits that the sockets of a project share: those of Supabase's free plan, or none.
+    #[arg(long, env = "RINGBACK_LIMITS", default_value = "none", value_name = "PLAN", help_heading = HUB)]
+    limits: Plan,
+
     /// How long a refused join stalls its socket, as on the real server, in milliseconds.
     #[arg(long, env = "RINGBACK_JOIN_STALL_MS", default_value = "5000", value_parser = value_parser!(u64).range(0..=60_000), value_name = "MS", help_heading = HUB)]
     join_stall_ms: u64,
@@ -159,10 +164,19 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What a whole project is limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Plan {
+    /// Nothing: one developer's machine is no project under load.
+    None,
+    /// 200 sockets; 100 joins, 100 messages and 20 presence messages a second.
+    Free,
+}
+
 /// Whom TURN may relay to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Peers {
-    /// Every address that a peer can have, this machine's own among them.
+    /// Every address that a peer can have, but loopback only if TURN listens there.
     Any,
     /// Addresses of the public internet only.
     Public,
@@ -211,6 +225,10 @@ impl Settings {
             join_refusal_stall: Duration::from_millis(self.join_stall_ms),
             connect_refusal_delay: Duration::from_millis(self.connect_delay_ms),
             idle_limit: Duration::from_secs(self.idle_limit_s),
+            limits: match self.limits {
+                Plan::None => Limits::default(),
+                Plan::Free => Limits::free_plan(),
+            },
             ..HubConfig::default()
         };
         StackConfig {
@@ -259,6 +277,11 @@ impl Settings {
             }
             (Some(_), Some(_), false) | (None, None, _) if self.api_key.is_empty() => {
                 wrong("--api-key is empty")
+            }
+            (Some(_), Some(_), false) | (None, None, _) if self.secret_is_public() && !self.is_demo() => {
+                wrong(
+                    "others can connect, and everybody knows the demo's signing secret: give --jwt-secret, or --demo",
+                )
             }
             (Some(_), Some(_), false) | (None, None, _) => Ok(()),
         }

@@ -42,3 +42,13 @@ fn a_demo_has_no_test_hooks_unless_asked() {
     assert!(!hooks(&["--demo"]));
     assert!(hooks(&["--test-hooks"]));
 }
+
+#[test]
+fn the_limits_of_the_free_plan_can_be_switched_on() {
+    let limits = |flags: &[&str]| {
+        let settings = Settings::try_parse_from([&["ringback-server"], flags].concat()).unwrap();
+        settings.stack().hub.limits
+    };
+    assert_eq!(limits(&[]), Limits::default());
+    assert_eq!(limits(&["--limits", "free"]), Limits::free_plan());
+}

@@ -1,12 +1,12 @@
 //! How a TURN server is set up.
 
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::error::TurnConfigError;
 use super::peers::PeerPolicy;
 
 /// How a TURN server is set up. The default listens on a free port of the loopback address and relays to any peer: for
@@ -28,7 +28,8 @@ pub struct TurnConfig {
     pub relay: Vec<RelayIp>,
     /// The ports to relay from; default any free one. A firewall wants to know them.
     pub relay_ports: Option<RangeInclusive<u16>>,
-    /// Which peers may be relayed to. Default all but those that nobody calls.
+    /// Which peers may be relayed to. Default all but those that nobody calls; this machine's loopback addresses are
+    /// among them only if `listen` is one.
     pub peers: PeerPolicy,
     /// Allocations that one user may have at a time. Default 16: four devices, each with one a transport.
     pub user_quota: usize,
@@ -82,32 +83,47 @@ impl Default for TurnConfig {
 }
 
 impl TurnConfig {
-    /// Fills in the addresses to relay from, and refuses what cannot work.
-    pub(super) fn checked(mut self) -> io::Result<Self> {
-        let wrong = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        if self.secret.is_empty() {
-            return wrong("a TURN server needs a secret");
-        }
+    /// Whether what is set can work, as far as that shows without a network.
+    ///
+    /// # Errors
+    /// [`TurnConfigError`] says what is wrong.
+    pub fn check(&self) -> Result<(), TurnConfigError> {
         if self.realm.is_empty() || self.realm.len() > MAX_REALM {
-            return wrong("the realm has 1 to 128 bytes");
+            return Err(TurnConfigError::Realm);
+        }
+        if self.relay.iter().any(|relay| relay.advertise.is_unspecified()) {
+            return Err(TurnConfigError::RelayUnspecified);
+        }
+        if self.relay.iter().any(|relay| relay.bind.is_ipv4() != relay.advertise.is_ipv4()) {
+            return Err(TurnConfigError::RelayFamily);
+        }
+        if self.relay_ports.as_ref().is_some_and(|ports| ports.is_empty() || *ports.start() == 0) {
+            return Err(TurnConfigError::RelayPorts);
+        }
+        Ok(())
+    }
+
+    /// Fills in the addresses to relay from, and refuses what cannot work.
+    pub(super) fn checked(mut self) -> Result<Self, TurnConfigError> {
+        if self.secret.is_empty() {
+            return Err(TurnConfigError::NoSecret);
         }
         if self.relay.is_empty() {
             let ip = self.listen.ip();
             self.relay.push(RelayIp { bind: ip, advertise: ip });
         }
-        if self.relay.iter().any(|relay| relay.advertise.is_unspecified()) {
-            return wrong("the address to relay from has to be a definite one");
-        }
-        if self.relay.iter().any(|relay| relay.bind.is_ipv4() != relay.advertise.is_ipv4()) {
-            return wrong("the advertised address has to be of the family of the bound one");
-        }
         if self.host.is_none() && self.listen.ip().is_unspecified() {
-            return wrong("listening on every address, the host for the URLs has to be given");
+            return Err(TurnConfigError::NoHost);
         }
-        if self.relay_ports.as_ref().is_some_and(|ports| ports.is_empty() || *ports.start() == 0) {
-            return wrong("the ports to relay from are a range from 1 to 65535");
-        }
+        self.check()?;
         Ok(self)
+    }
+
+    /// May this peer be relayed to? A server that others reach must not lend them its own loopback address: what listens
+    /// there trusts whoever can connect.
+    pub(super) fn allows_peer(&self, peer: IpAddr) -> bool {
+        let at_home = self.listen.ip().to_canonical().is_loopback();
+        self.peers.allows(peer) && (at_home || !peer.to_canonical().is_loopback())
     }
 }
 
@@ -150,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn loopback_is_relayed_to_only_by_a_server_on_loopback() {
+        let (own, mapped) = (IpAddr::V4(Ipv4Addr::LOCALHOST), "::ffff:127.0.0.1".parse().unwrap());
+        let six = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        let everywhere = TurnConfig { listen: ([0, 0, 0, 0], 0).into(), ..config() };
+        for peer in [own, mapped, six] {
+            assert!(config().allows_peer(peer), "{peer}");
+            assert!(!everywhere.allows_peer(peer), "{peer}");
+        }
+        assert!(everywhere.allows_peer([192, 168, 1, 1].into()));
+    }
+
+    #[test]
     fn what_cannot_work_is_refused() {
         let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let (four, six) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
@@ -167,7 +195,7 @@ mod tests {
             TurnConfig { relay: vec![RelayIp { bind: four, advertise: six }], ..config() },
             TurnConfig { relay_ports: no_ports, ..config() },
         ] {
-            assert_eq!(wrong.checked().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+            assert!(wrong.clone().checked().is_err(), "{wrong:?}");
         }
     }
 

@@ -1,14 +1,19 @@
 //! What a client may do: the part of TURN that the protocol machine leaves to its owner.
 //!
-//! Every frame of a client passes here before the machine gets it. The gate looks at requests that carry a user name:
-//! it computes the password of the name, and for requests that this password signs it applies quota, peer policy and
-//! the bounds of an allocation. Everything else goes to the machine, which answers 401, 437, 438 and so on.
+//! Every frame of a client passes here before the machine gets it. The gate looks at signed requests: it computes the
+//! password of the user name, and for requests that this password signs it applies quota, peer policy and the bounds of
+//! an allocation. Everything else goes to the machine, which answers 401, 437, 438 and so on.
+//!
+//! The machine reads a request again by itself, so the gate lets no request through that two readers could read in two
+//! ways: a user name by hash, an attribute that comes twice, two signatures get 400. A signed request of somebody else
+//! never reaches a machine that knows a user. The session checks quota and peer once more where a socket is opened and a
+//! datagram sent.
 //!
 //! Two more things are mended on the way. A repeated Allocate gets the answer of the first again, because over UDP that
 //! answer may have been lost (RFC 8656 section 7.2). A channel that is bound to one peer is not bound to another
 //! (section 12.2).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +23,9 @@ use turn_server_proto::types::attribute::{
     AdditionalAddressFamily, ChannelNumber, EvenPort, ReservationToken, XorPeerAddress,
 };
 use turn_server_proto::types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION};
-use turn_server_proto::types::stun::attribute::{ErrorCode, Username};
+use turn_server_proto::types::stun::attribute::{
+    ErrorCode, MessageIntegrity, MessageIntegritySha256, Userhash, Username,
+};
 use turn_server_proto::types::stun::message::{
     IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageClass, MessageIntegrityCredentials,
     MessageWriteVec, TransactionId,
@@ -69,6 +76,8 @@ pub(super) enum Judgement {
     Forget,
     /// The client gets this, and the machine nothing.
     Answer(Vec<u8>),
+    /// Nobody gets anything.
+    Drop,
 }
 
 #[derive(Debug)]
@@ -92,15 +101,18 @@ impl Gate {
         if !request.has_class(MessageClass::Request) {
             return Judgement::Pass;
         }
-        let Ok(username) = request.attribute::<Username>() else { return Judgement::Pass };
+        if is_ambiguous(&request) {
+            return answer(refusal(&request, ErrorCode::BAD_REQUEST));
+        }
+        if !is_signed(&request) {
+            return Judgement::Pass;
+        }
+        let Ok(username) = request.attribute::<Username>() else { return self.judge_stranger(&request) };
         if self.has_outlived(&request, username.username(), unix) {
-            self.user = None;
-            add(&self.ledger.refused_credentials, 1);
-            return Judgement::Forget;
+            return self.judge_stranger(&request);
         }
         let Some((by, integrity)) = self.identify(&request, username.username(), unix) else {
-            add(&self.ledger.refused_credentials, 1);
-            return Judgement::Pass;
+            return self.judge_stranger(&request);
         };
         match self.consider(&request, &by, now) {
             Ok(Considered::Again(answer)) => Judgement::Answer(answer),
@@ -112,10 +124,7 @@ impl Gate {
                 (None, Some(place)) => Judgement::Allocate(place),
                 (None, None) => Judgement::Pass,
             },
-            Err(code) => match self.refuse(&request, code, integrity) {
-                Some(answer) => Judgement::Answer(answer),
-                None => Judgement::Pass,
-            },
+            Err(code) => answer(self.refuse(&request, code, integrity)),
         }
     }
 
@@ -137,6 +146,19 @@ impl Gate {
         self.allocated = None;
         self.peers.clear();
         self.channels.clear();
+    }
+
+    /// What becomes of a request that is not signed by the user of the machine, nor by one that it may learn.
+    fn judge_stranger(&mut self, request: &Message<'_>) -> Judgement {
+        add(&self.ledger.refused_credentials, 1);
+        if self.allocated.is_some() {
+            // RFC 8656 section 5: an allocation is its user's alone.
+            return answer(refusal(request, ErrorCode::WRONG_CREDENTIALS));
+        }
+        match self.user.take() {
+            Some(_) => Judgement::Forget,
+            None => Judgement::Pass,
+        }
     }
 
     /// Does the user that the machine knows ask for another allocation with a credential that has expired since?
@@ -232,7 +254,7 @@ impl Gate {
     }
 
     fn permit(&mut self, peer: IpAddr, now: Instant) -> Result<(), Refusal> {
-        if !self.config.peers.allows(peer) {
+        if !self.config.allows_peer(peer) {
             add(&self.ledger.refused_peers, 1);
             return Err(ErrorCode::FORBIDDEN);
         }
@@ -279,6 +301,38 @@ enum Considered {
     Allowed(Option<Place>),
     /// It was answered before, with this.
     Again(Vec<u8>),
+}
+
+fn answer(frame: Option<Vec<u8>>) -> Judgement {
+    frame.map_or(Judgement::Drop, Judgement::Answer)
+}
+
+/// An unsigned refusal.
+fn refusal(request: &Message<'_>, code: Refusal) -> Option<Vec<u8>> {
+    let error = ErrorCode::builder(code).build().ok()?;
+    let mut answer = Message::builder_error(request, MessageWriteVec::new());
+    answer.add_attribute(&error).ok()?;
+    tracing::debug!(code, "a TURN request was refused");
+    Some(answer.finish())
+}
+
+fn is_signed(request: &Message<'_>) -> bool {
+    request.has_attribute(MessageIntegrity::TYPE) || request.has_attribute(MessageIntegritySha256::TYPE)
+}
+
+/// Could two readers take this request for two different ones? RFC 8489 section 14 has a receiver take the first of
+/// several attributes of a kind; the machine takes the last, and of two signatures the one that it prefers. No client
+/// of ours sends any of that; several peers are legal in CreatePermission (RFC 8656 section 10.1).
+fn is_ambiguous(request: &Message<'_>) -> bool {
+    let both =
+        request.has_attribute(MessageIntegrity::TYPE) && request.has_attribute(MessageIntegritySha256::TYPE);
+    let mut seen = BTreeSet::new();
+    let mut kinds = request.iter_attributes().map(|(_, raw)| raw.get_type());
+    both || request.has_attribute(Userhash::TYPE)
+        || kinds.any(|kind| {
+            let many = kind == XorPeerAddress::TYPE && request.has_method(CREATE_PERMISSION);
+            !many && !seen.insert(kind.value())
+        })
 }
 
 fn peers_of<'a>(request: &'a Message<'_>) -> impl Iterator<Item = SocketAddr> + 'a {

@@ -1,7 +1,7 @@
 //! STUN and TURN (RFC 8489, RFC 8656) over UDP, TCP and TLS, with credentials that are minted for signed-in users.
 //!
 //! ```no_run
-//! # async fn demo(user: ringback_proto::UserId) -> std::io::Result<()> {
+//! # async fn demo(user: ringback_proto::UserId) -> Result<(), ringback_server::turn::TurnError> {
 //! use std::time::{Duration, SystemTime};
 //! use ringback_server::turn::{TurnConfig, TurnServer, mint};
 //!
@@ -27,6 +27,8 @@
 //! | limit | what happens beyond it |
 //! |---|---|
 //! | credentials wrong, or expired at Allocate | 401; an allocation that lives outlives its credentials, as in coturn, so that a call does not end with them |
+//! | a request of somebody else for a client's allocation | 441 |
+//! | a user name by hash, an attribute twice, two signatures | 400 |
 //! | allocations of a user, of the server | 486, 508 |
 //! | peers and channels of an allocation | 508 |
 //! | a peer that [`PeerPolicy`] refuses | 403 |
@@ -36,12 +38,13 @@
 //!
 //! What it does not do: TCP towards peers (RFC 6062), port reservation (508), TURN over DTLS, user names as hashes
 //! (RFC 8489 section 14.4: the minted scheme needs the name; the protocol crate offers it all the same, and a client
-//! that takes it gets 401), ICMP errors of peers, `ALTERNATE-SERVER`. The crate logs addresses at `info`: a log filter should hold
+//! that takes it gets 400), ICMP errors of peers, `ALTERNATE-SERVER`. The crate logs addresses at `info`: a log filter should hold
 //! [`LOG_FILTER`].
 
 mod config;
 mod credentials;
 mod endpoint;
+mod error;
 mod gate;
 mod ledger;
 mod peers;
@@ -54,6 +57,7 @@ mod udp;
 pub use config::{RelayIp, TurnConfig, TurnTls};
 pub use credentials::{TurnCredential, mint};
 pub use endpoint::{MintingConfig, credentials_router};
+pub use error::{TurnConfigError, TurnError};
 pub use ledger::TurnSnapshot;
 pub use peers::PeerPolicy;
 pub use start::{RunningTurn, TurnServer, TurnUrls};

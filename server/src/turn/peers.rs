@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PeerPolicy {
     /// Every address that a peer can have, this machine's own among them: for a stack on one machine or one network.
+    /// Loopback addresses only where the server itself listens on one.
     #[default]
     Any,
     /// Addresses of the public internet only.

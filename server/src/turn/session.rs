@@ -137,6 +137,7 @@ impl<O: Outlet> Session<O> {
                 self.pass(frame, now);
             }
             Judgement::Answer(answer) => self.to_client(answer),
+            Judgement::Drop => add(&self.ledger.dropped, 1),
         }
         self.drain();
     }
@@ -154,6 +155,10 @@ impl<O: Outlet> Session<O> {
         let Ok((size, peer)) = relay.socket.try_recv_from(buffer) else { return };
         if size == buffer.len() {
             // It may have been cut off.
+            add(&self.ledger.dropped, 1);
+            return;
+        }
+        if !self.config.allows_peer(peer.ip()) {
             add(&self.ledger.dropped, 1);
             return;
         }
@@ -214,7 +219,11 @@ impl<O: Outlet> Session<O> {
         }
     }
 
+    /// Opens a socket to relay from. The gate has taken the place for it: the machine may not allocate without.
     fn open(&mut self, family: AddressFamily) -> Result<SocketAddr, SocketAllocateError> {
+        if self.place.is_none() {
+            return Err(SocketAllocateError::InsufficientCapacity);
+        }
         let four = family == AddressFamily::IPV4;
         let Some(ip) = self.config.relay.iter().find(|relay| relay.bind.is_ipv4() == four) else {
             return Err(SocketAllocateError::AddressFamilyNotSupported);
@@ -232,12 +241,18 @@ impl<O: Outlet> Session<O> {
         }
     }
 
+    /// Sends what the machine wants sent. Whatever permissions the machine has given, no other peer is reached than those
+    /// of the policy.
     fn forward(&mut self, transmit: Transmit<Vec<u8>>) {
         if transmit.from == self.server {
             self.to_client(transmit.data);
             return;
         }
         let Some(relay) = self.relays.iter().find(|relay| relay.advertised == transmit.from) else { return };
+        if !self.config.allows_peer(transmit.to.ip()) {
+            add(&self.ledger.dropped, 1);
+            return;
+        }
         match relay.socket.try_send_to(&transmit.data, transmit.to) {
             Ok(sent) => add(&self.ledger.to_peers, sent),
             Err(error) => {
@@ -278,3 +293,6 @@ fn machine(config: &TurnConfig, server: SocketAddr) -> Machine {
 
 /// The largest datagram of a peer: jumbo frames have 9000 bytes, and no media packet is larger than a frame.
 pub(super) const MOST_DATAGRAM: usize = 9216;
+
+#[cfg(test)]
+mod tests;

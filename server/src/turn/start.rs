@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::config::TurnConfig;
+use super::error::TurnError;
 use super::ledger::{Ledger, TurnSnapshot};
 use super::stream::Streams;
 use super::udp::Udp;
@@ -44,24 +45,30 @@ impl TurnServer {
     /// Starts a server. Call it inside a tokio runtime.
     ///
     /// # Errors
-    /// An address cannot be listened on; `InvalidInput` if the configuration cannot work, with the reason.
-    pub async fn start(config: TurnConfig) -> io::Result<RunningTurn> {
+    /// An address cannot be listened on, or the configuration cannot work.
+    pub async fn start(config: TurnConfig) -> Result<RunningTurn, TurnError> {
         let config = Arc::new(config.checked()?);
-        let (listener, socket) = bind(config.listen).await?;
-        let addr = listener.local_addr()?;
+        let open_failed = |source| TurnError::Listen { addr: config.listen, source };
+        let (listener, socket, addr) = bind(config.listen).await.map_err(open_failed)?;
         let tls = match &config.tls {
-            Some(tls) => Some((TcpListener::bind(tls.listen).await?, TlsAcceptor::from(tls.config.clone()))),
+            Some(tls) => {
+                let bound = bind_tcp(tls.listen).await;
+                let (listener, addr) =
+                    bound.map_err(|source| TurnError::ListenTls { addr: tls.listen, source })?;
+                Some((listener, addr, TlsAcceptor::from(tls.config.clone())))
+            }
             None => None,
         };
-        let tls_addr = tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+        let tls_addr = tls.as_ref().map(|(_, addr, _)| *addr);
         let ledger = Arc::new(Ledger::new(config.user_quota, config.most_allocations));
         let (stop, stopped) = watch::channel(false);
         let urls = TurnUrls::new(config.host.as_deref(), addr, tls_addr);
         let mut tasks = JoinSet::new();
-        tasks.spawn(Udp::new(config.clone(), ledger.clone(), socket)?.run(stopped.clone()));
+        let udp = Udp::new(config.clone(), ledger.clone(), socket).map_err(open_failed)?;
+        tasks.spawn(udp.run(stopped.clone()));
         let open = Streams { config: config.clone(), ledger: ledger.clone(), listener, tls: None };
         tasks.spawn(open.run(stopped.clone()));
-        if let Some((listener, acceptor)) = tls {
+        if let Some((listener, _, acceptor)) = tls {
             let ledger = ledger.clone();
             let secure = Streams { config: config.clone(), ledger, listener, tls: Some(acceptor) };
             tasks.spawn(secure.run(stopped));
@@ -124,17 +131,23 @@ impl TurnUrls {
 }
 
 /// TCP and UDP on one port. A free port of the one may be taken of the other.
-async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
+async fn bind(listen: SocketAddr) -> io::Result<(TcpListener, UdpSocket, SocketAddr)> {
     let mut tries = if listen.port() == 0 { FREE_PORT_TRIES } else { 1 };
     loop {
-        let listener = TcpListener::bind(listen).await?;
+        let (listener, addr) = bind_tcp(listen).await?;
         tries -= 1;
-        match UdpSocket::bind(listener.local_addr()?).await {
-            Ok(socket) => return Ok((listener, socket)),
+        match UdpSocket::bind(addr).await {
+            Ok(socket) => return Ok((listener, socket, addr)),
             Err(error) if tries == 0 || error.kind() != io::ErrorKind::AddrInUse => return Err(error),
             Err(_) => {}
         }
     }
+}
+
+async fn bind_tcp(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(listen).await?;
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
 }
 
 /// Half of all ports would have to be taken for this to fail once in 65,000 starts.

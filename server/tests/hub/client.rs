@@ -179,7 +179,10 @@ async fn http_over(
     body: &str,
 ) -> (u16, String) {
     let mut stream = TcpStream::connect(hub.addr()).await.unwrap();
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: hub\r\nconnection: {connection}\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: {connection}\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request += &format!("host: {}\r\n", hub.addr());
+    }
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }

@@ -279,7 +279,7 @@ async fn the_switches_are_read_and_changed_over_http_in_a_demo_only() {
     hub.stop().await;
     let hub = Hub::start(HubConfig { demo: true, ..quick() }).await.unwrap();
     let post = async |body: &str| {
-        let (status, body) = http(&hub, "POST", "/local/faults", &[], body).await;
+        let (status, body) = http(&hub, "POST", "/local/faults", &JSON, body).await;
         (status, serde_json::from_str::<Value>(&body).unwrap())
     };
     let (status, switches) = post(r#"{"drop_percent": 7, "refuse_joins": "RealtimeRestarting"}"#).await;
@@ -305,7 +305,7 @@ async fn faults_that_happen_once_can_be_asked_for_over_http() {
     let mut client = Client::v2(&hub).await;
     client.join("realtime:a", json!({}), None).await;
     let acts = r#"{"act": [{"inject": "{bad"}, {"crash": "realtime:a"}, {"kick": 4000}]}"#;
-    assert_eq!(http(&hub, "POST", "/local/faults", &[], acts).await.0, 200);
+    assert_eq!(http(&hub, "POST", "/local/faults", &JSON, acts).await.0, 200);
     // The kick may overtake the others.
     assert_eq!(client.close_code().await, 4000);
     hub.stop().await;
@@ -317,10 +317,39 @@ async fn messages_of_the_database_can_be_sent_over_http_in_a_demo() {
     let mut client = Client::v1(&hub).await;
     client.join_v1("realtime:a", json!({})).await;
     let body = r#"{"topic": "a", "event": "e", "payload": {}, "private": false}"#;
-    let (status, answer) = http(&hub, "POST", "/local/send", &[], body).await;
+    let (status, answer) = http(&hub, "POST", "/local/send", &JSON, body).await;
     let id = serde_json::from_str::<Value>(&answer).unwrap()["id"].clone();
     assert_eq!(status, 200);
     assert_eq!(client.frame().await["payload"]["meta"]["id"], id);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn foreign_pages_switch_no_faults() {
+    let hub = Hub::start(HubConfig { demo: true, ..quick() }).await.unwrap();
+    let own = format!("http://{}", hub.addr());
+    let [json] = JSON;
+    let foreign = ("origin", "http://elsewhere.example");
+    for (path, headers, status) in [
+        // What a page may send without asking first.
+        ("/local/faults", vec![("content-type", "text/plain")], 415),
+        ("/local/faults", vec![], 415),
+        ("/local/send", vec![("content-type", "text/plain")], 415),
+        ("/local/token", vec![("content-type", "text/plain"), foreign], 415),
+        ("/local/faults", vec![json, foreign], 403),
+        ("/local/faults", vec![json, ("origin", "null")], 403),
+        // A name of somebody else that was pointed here.
+        ("/local/faults", vec![json, ("host", "rebound.example"), ("origin", "http://rebound.example")], 403),
+        ("/local/faults", vec![json, ("origin", &own)], 200),
+        ("/local/faults", vec![("content-type", "application/json; charset=utf-8")], 200),
+    ] {
+        assert_eq!(
+            http(&hub, "POST", path, &headers, r#"{"mute": true}"#).await.0,
+            status,
+            "{path} {headers:?}"
+        );
+        assert_eq!(hub.faults().mute, status == 200);
+    }
     hub.stop().await;
 }
 
@@ -339,3 +368,5 @@ async fn pair(hub: &RunningHub) -> (Client, Client) {
     receiver.join("realtime:a", json!({}), None).await;
     (sender, receiver)
 }
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];

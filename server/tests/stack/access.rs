@@ -9,8 +9,16 @@ use super::client::{get, quiet, request, start};
 
 #[tokio::test]
 async fn a_demo_shows_its_figures_to_everybody() {
-    let stack = start(everywhere(true, Some("s3cret"))).await;
+    let stack = start(everywhere(true, None)).await;
     assert_eq!(read(&stack, None).await, [200, 200]);
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_set_is_asked_for_in_a_demo_too() {
+    let stack = start(everywhere(true, Some("s3cret"))).await;
+    assert_eq!(read(&stack, None).await, [401, 401]);
+    assert_eq!(read(&stack, Some("s3cret")).await, [200, 200]);
     stack.stop().await;
 }
 

@@ -89,6 +89,30 @@ async fn a_flood_of_frames_harms_nobody_else() {
 }
 
 #[tokio::test]
+async fn long_names_that_would_be_kept_are_refused() {
+    let stack = start(quiet()).await;
+    let mut socket = websocket(stack.addr(), DEMO_KEY).await.unwrap();
+    let long = "n".repeat(4_000_000);
+    let by_key = json!({"config": {"presence": {"key": &long[..1025]}}});
+    for (join_ref, topic, config, why) in [
+        ("1", &long[..], json!({}), "TopicNameTooLong"),
+        ("1", &long[..1025], json!({}), "TopicNameTooLong"),
+        ("1", "a", by_key, "PresenceKeyTooLong"),
+        (&long[..256], "a", json!({}), "JoinRefTooLong"),
+    ] {
+        let join = json!([join_ref, "1", format!("realtime:{topic}"), "phx_join", config]);
+        let reply = ask(&mut socket, join).await;
+        let reason = reply[4]["response"]["reason"].as_str().unwrap();
+        assert!(reason.starts_with(why), "{reason}");
+    }
+    assert!(stack.snapshot().hub.topics.is_empty());
+    let longest = format!("realtime:{}", &long[..1024]);
+    let reply = ask(&mut socket, json!([&long[..255], "1", longest, "phx_join", {}])).await;
+    assert_eq!(reply[4]["status"], json!("ok"));
+    goes_on(stack).await;
+}
+
+#[tokio::test]
 async fn half_open_connections_end_by_themselves() {
     let stack = start(quiet()).await;
     let mut silent = TcpStream::connect(stack.addr()).await.unwrap();

@@ -81,6 +81,45 @@ async fn a_port_in_use_is_named_with_a_way_out() {
 }
 
 #[tokio::test]
+async fn a_port_of_turn_in_use_is_named_with_its_own_way_out() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = taken.local_addr().unwrap();
+    let (listen, port) = (addr.to_string(), addr.port().to_string());
+    for (flags, why) in [
+        (
+            &["--turn-listen", &listen][..],
+            format!(
+                "cannot listen on {addr} for TURN: another program uses this port; choose another address with \
+                 --turn-listen ADDR:PORT, or --turn=false"
+            ),
+        ),
+        (
+            &["--tls-self-signed", "--turn-tls-port", &port],
+            format!(
+                "cannot listen on {addr} for TURN over TLS: another program uses this port; choose another port with \
+                 --turn-tls-port PORT (0 takes a free one)"
+            ),
+        ),
+    ] {
+        let output = run(&[&["--listen", "127.0.0.1:0"], flags].concat(), &[]).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(err(&output).contains(&why), "{}", err(&output));
+    }
+}
+
+#[tokio::test]
+async fn turn_settings_that_cannot_work_are_found_by_the_check() {
+    for relay in ["192.0.2.1/::1", "0.0.0.0"] {
+        for more in [&[][..], &["--check"]] {
+            let flags = ["--listen", "127.0.0.1:0", "--turn-relay", relay];
+            let output = run(&[&flags, more].concat(), &[]).await;
+            assert_eq!(output.status.code(), Some(1), "{relay} {more:?}");
+            assert!(err(&output).contains("cannot start TURN: the "), "{}", err(&output));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_that_does_not_match_is_named() {
     let folder = Folder::new("mismatch");
     let [one, two] = [(); 2].map(|()| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());

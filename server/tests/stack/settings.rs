@@ -122,3 +122,16 @@ async fn the_readme_lists_every_flag_with_its_default() {
     }
     assert!(flags > 10, "{help}");
 }
+
+#[tokio::test]
+async fn a_secret_that_everybody_knows_is_refused_where_others_connect() {
+    for flags in [&["--listen", "0.0.0.0:0"][..], &["--listen", "0.0.0.0:0", "--check"]] {
+        let output = run(flags, &[]).await;
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        assert!(err(&output).contains("give --jwt-secret"), "{}", err(&output));
+    }
+    for flag in ["--jwt-secret=hunter2", "--demo"] {
+        let output = run(&["--listen", "0.0.0.0:0", flag, "--check"], &[]).await;
+        assert!(output.status.success(), "{}", err(&output));
+    }
+}

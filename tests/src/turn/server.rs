@@ -64,7 +64,8 @@ impl TestServer {
             .and_then(|tls| tls.with_no_client_auth().with_single_cert(vec![certificate.clone()], key))
             .map_err(io::Error::other)?;
         let tls = Some(TurnTls { listen: SocketAddr::from(([127, 0, 0, 1], 0)), config: Arc::new(tls) });
-        let running = TurnServer::start(TurnConfig { secret: SECRET.into(), tls, ..config }).await?;
+        let config = TurnConfig { secret: SECRET.into(), tls, ..config };
+        let running = TurnServer::start(config).await.map_err(io::Error::other)?;
         Ok(Self { kind: Kind::Embedded(running), certificate })
     }
 

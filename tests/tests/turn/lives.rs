@@ -3,7 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
-use ringback_server::turn::{TurnConfig, TurnServer};
+use ringback_server::turn::{TurnConfig, TurnError, TurnServer};
 use ringback_tests::turn::{Over, Rules};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -58,7 +58,8 @@ async fn an_address_in_use_is_an_error() {
     let listen = taken.local_addr().unwrap();
     let config = TurnConfig { listen, secret: "s".into(), ..TurnConfig::default() };
     let error = TurnServer::start(config).await.unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let TurnError::Listen { addr, source } = error else { panic!("{error}") };
+    assert_eq!((addr, source.kind()), (listen, std::io::ErrorKind::AddrInUse));
 }
 
 #[tokio::test]

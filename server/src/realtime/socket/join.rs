@@ -38,6 +38,8 @@ struct Admitted {
 enum Refused {
     By(JoinRefusal),
     Denied(Denied),
+    /// A text that the hub would have to keep is too long.
+    TooLong(&'static str),
     /// The replay cannot be; the words differ.
     Replay(&'static str),
 }
@@ -80,7 +82,8 @@ impl Socket {
         if let Some(first) = &first {
             first.unsubscribe(self.hub());
         }
-        match self.admit(&key, &wishes, payload) {
+        let admitted = check_lengths(up, &key, &wishes).and_then(|()| self.admit(&key, &wishes, payload));
+        match admitted {
             Ok(admitted) => self.welcome(up, key, wishes, admitted),
             Err(refused) => self.refuse(up, &refused),
         }
@@ -208,11 +211,26 @@ impl Socket {
                 }
                 denied.reason()
             }
-            Refused::Replay(reason) => (*reason).to_owned(),
+            Refused::TooLong(reason) | Refused::Replay(reason) => (*reason).to_owned(),
         };
         tracing::debug!(reason, "a join is refused");
         self.reply(up.join_ref.as_deref(), up, "error", json!({"reason": reason}));
     }
+}
+
+/// What a join leaves behind is bounded: one socket keeps 100 channels. The real server takes whatever fits a frame.
+fn check_lengths(up: &Up, key: &TopicKey, wishes: &Wishes) -> Result<(), Refused> {
+    let is_long = |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.len() > most);
+    if key.name.len() > MOST_NAME {
+        return Err(Refused::TooLong("TopicNameTooLong: A topic has 1024 bytes at most"));
+    }
+    if is_long(&wishes.presence_key, MOST_NAME) {
+        return Err(Refused::TooLong("PresenceKeyTooLong: A presence key has 1024 bytes at most"));
+    }
+    if is_long(&up.join_ref, MOST_JOIN_REF) {
+        return Err(Refused::TooLong("JoinRefTooLong: A join_ref has 255 bytes at most"));
+    }
+    Ok(())
 }
 
 /// A boolean, or one in words as some clients send it.
@@ -234,3 +252,8 @@ fn numbered(change: &Value) -> Value {
     numbered["id"] = json!(hash & 0x07ff_ffff);
     numbered
 }
+
+/// Four times what the binary frames of serializer 2.0.0 can name.
+const MOST_NAME: usize = 1024;
+/// What those frames can carry.
+const MOST_JOIN_REF: usize = 255;

@@ -48,7 +48,8 @@ impl Stage {
             refused @ (Judgement::Introduce { .. }
             | Judgement::Pass
             | Judgement::Forget
-            | Judgement::Answer(_)) => panic!("{refused:?}"),
+            | Judgement::Answer(_)
+            | Judgement::Drop) => panic!("{refused:?}"),
         };
         let message = Message::from_bytes(&request).unwrap();
         let answer = Message::builder_success(&message, MessageWriteVec::new()).finish();
@@ -61,10 +62,13 @@ fn request(pass: &TurnCredential, method: Method, fill: impl FnOnce(&mut Message
     let mut message = Message::builder_request(method, MessageWriteVec::new());
     message.add_attribute(&Username::new(&pass.username).unwrap()).unwrap();
     fill(&mut message);
-    let TurnCredential { username, credential } = pass.clone();
-    let key = LongTermKeyCredentials::new(username, credential, "ringback".into());
-    message.add_message_integrity(&key.into(), IntegrityAlgorithm::Sha1).unwrap();
+    message.add_message_integrity(&key(pass), IntegrityAlgorithm::Sha1).unwrap();
     message.finish()
+}
+
+fn key(pass: &TurnCredential) -> MessageIntegrityCredentials {
+    let TurnCredential { username, credential } = pass.clone();
+    LongTermKeyCredentials::new(username, credential, "ringback".into()).into()
 }
 
 fn allocate(pass: &TurnCredential) -> Vec<u8> {
@@ -96,10 +100,15 @@ fn channel(pass: &TurnCredential, number: u16, peer: &str) -> Vec<u8> {
 fn refused(judgement: Judgement, pass: &TurnCredential) -> u16 {
     let Judgement::Answer(answer) = judgement else { panic!("{judgement:?}") };
     let message = Message::from_bytes(&answer).unwrap();
-    let TurnCredential { username, credential } = pass.clone();
-    let key = LongTermKeyCredentials::new(username, credential, "ringback".into());
-    message.validate_integrity(&key.into()).unwrap();
+    message.validate_integrity(&key(pass)).unwrap();
     message.attribute::<ErrorCode>().unwrap().code()
+}
+
+/// The code of a refusal without a signature.
+#[track_caller]
+fn unsigned(judgement: &Judgement) -> u16 {
+    let Judgement::Answer(answer) = judgement else { panic!("{judgement:?}") };
+    Message::from_bytes(answer).unwrap().attribute::<ErrorCode>().unwrap().code()
 }
 
 #[test]
@@ -233,10 +242,62 @@ fn a_machine_never_knows_a_user_that_the_gate_does_not() {
     // Introducing another makes the machine forget the first.
     let _held = stage.allocate(&driver);
     // With an allocation nobody else is let in.
-    assert!(matches!(stage.judge(&permission(&rider, &["192.0.2.1:9"])), Judgement::Pass));
+    let judged = stage.judge(&permission(&rider, &["192.0.2.1:9"]));
+    assert_eq!(unsigned(&judged), 441);
     assert_eq!(stage.ledger.snapshot().refused_credentials, 1);
     assert!(matches!(stage.judge(&permission(&driver, &["192.0.2.1:9"])), Judgement::Pass));
     assert_eq!(stage.ledger.snapshot().refused_credentials, 1);
+}
+
+#[test]
+fn a_channel_of_two_peers_is_refused() {
+    let mut stage = Stage::with(TurnConfig { peers: PeerPolicy::Public, ..TurnConfig::default() });
+    let pass = stage.minted("rider");
+    let _held = stage.allocate(&pass);
+    let two = request(&pass, CHANNEL_BIND, |message| {
+        message.add_attribute(&ChannelNumber::new(0x4000)).unwrap();
+        for peer in ["8.8.8.8:9", "127.0.0.1:9"] {
+            let peer = XorPeerAddress::new(peer.parse().unwrap(), message.transaction_id());
+            message.push_attribute_unchecked(&peer);
+        }
+    });
+    assert_eq!(unsigned(&stage.judge(&two)), 400);
+}
+
+#[test]
+fn a_user_name_by_hash_is_refused() {
+    let mut stage = Stage::new();
+    let pass = stage.minted("rider");
+    assert!(matches!(stage.judge(&request(&pass, REFRESH, |_| {})), Judgement::Introduce { .. }));
+    let mut hashed = Message::builder_request(ALLOCATE, MessageWriteVec::new());
+    hashed.add_attribute(&Userhash::new(Userhash::compute(&pass.username, "ringback"))).unwrap();
+    hashed.add_attribute(&RequestedTransport::new(RequestedTransport::UDP)).unwrap();
+    hashed.add_message_integrity(&key(&pass), IntegrityAlgorithm::Sha1).unwrap();
+    assert_eq!(unsigned(&stage.judge(&hashed.finish())), 400);
+}
+
+#[test]
+fn a_second_signature_is_refused() {
+    let mut stage = Stage::new();
+    let pass = stage.minted("rider");
+    assert!(matches!(stage.judge(&request(&pass, REFRESH, |_| {})), Judgement::Introduce { .. }));
+    let mut twice = Message::builder_request(ALLOCATE, MessageWriteVec::new());
+    twice.add_attribute(&Username::new(&pass.username).unwrap()).unwrap();
+    twice.add_attribute(&RequestedTransport::new(RequestedTransport::UDP)).unwrap();
+    twice.add_message_integrity(&key(&pass), IntegrityAlgorithm::Sha1).unwrap();
+    let other = TurnCredential { credential: "wrong".into(), ..pass };
+    twice.add_message_integrity(&key(&other), IntegrityAlgorithm::Sha256).unwrap();
+    assert_eq!(unsigned(&stage.judge(&twice.finish())), 400);
+}
+
+#[test]
+fn a_machine_that_knows_a_user_gets_nothing_that_another_signed() {
+    let mut stage = Stage::new();
+    let pass = stage.minted("rider");
+    let wrong = TurnCredential { credential: "wrong".into(), ..pass.clone() };
+    assert!(matches!(stage.judge(&request(&pass, REFRESH, |_| {})), Judgement::Introduce { .. }));
+    assert!(matches!(stage.judge(&allocate(&wrong)), Judgement::Forget));
+    assert!(matches!(stage.judge(&allocate(&wrong)), Judgement::Pass), "it knows nobody");
 }
 
 #[test]
