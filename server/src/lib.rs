@@ -36,6 +36,7 @@
 //! ever comes. Stored messages are in memory and gone with the process. One hub is one project.
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod auth;
 mod calls;
 mod config;

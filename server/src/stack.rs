@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
+use crate::addresses::{host, own_address, own_way};
 use crate::calls::SeenCalls;
 use crate::config::HubConfig;
 use crate::echo::{EchoConfig, RunningEcho};
@@ -343,39 +344,8 @@ fn secret() -> Result<String, StartError> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The address of this machine that others on its network reach: that from which it would send to the internet. Nothing
-/// is sent: connecting a UDP socket looks up the route only (the addresses are those of RFC 5737 and RFC 3849).
-fn own_address(everywhere: IpAddr) -> Option<IpAddr> {
-    let far: IpAddr = match everywhere {
-        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
-        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-    };
-    let socket = std::net::UdpSocket::bind(SocketAddr::from((everywhere, 0))).ok()?;
-    socket.connect(SocketAddr::from((far, 9))).ok()?;
-    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
-}
-
-fn host(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    }
-}
-
 async fn listen(addr: SocketAddr) -> Result<Listener, StartError> {
     Listener::bind(addr).await.map_err(|source| StartError::Listen { addr, source })
-}
-
-/// How a program on this machine reaches the listener over plain TCP on the loopback address.
-fn own_way(addr: SocketAddr, has_tls: bool) -> Option<SocketAddr> {
-    let ip: IpAddr = match addr.ip() {
-        _ if has_tls => return None,
-        ip if ip.is_loopback() => ip,
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        IpAddr::V4(_) | IpAddr::V6(_) => return None,
-    };
-    Some(SocketAddr::from((ip, addr.port())))
 }
 
 /// Pages of other servers may use the hub, as they may use a Supabase project, and sign in to a demo, whose secret is no
