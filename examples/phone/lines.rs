@@ -137,10 +137,10 @@ impl Terminal {
 
     /// True if the terminal's call ended.
     async fn call_event(&mut self, phone: &Phone, event: &ringback::CallEvent) -> bool {
-        if let ringback::EventKind::Incoming(_) = &event.kind {
-            if let Some(call) = phone.calls().into_iter().find(|call| call.id() == event.call) {
-                self.incoming(call).await;
-            }
+        if let ringback::EventKind::Incoming(_) = &event.kind
+            && let Some(call) = phone.calls().into_iter().find(|call| call.id() == event.call)
+        {
+            self.incoming(call).await;
         }
         let ringback::EventKind::State(CallState::Ended(end)) = &event.kind else { return false };
         let ordinary = matches!(end.reason, EndReason::HungUp | EndReason::Declined | EndReason::Cancelled);
