@@ -1,6 +1,9 @@
 //! Joins: what a client asks for, whether it is let in, and what it is told first.
 //!
 //! The order of the checks is the real server's. A refusal stalls the whole socket for 5 s before it is told.
+//!
+//! What a join leaves behind for the life of its channel is bounded, which the real server does not do: the name of the
+//! topic and the presence key at 1 KiB, the join_ref at 255 bytes. A frame has room for 5 MB of each.
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -38,8 +41,8 @@ struct Admitted {
 enum Refused {
     By(JoinRefusal),
     Denied(Denied),
-    /// The replay cannot be; the words differ.
-    Replay(&'static str),
+    /// A name is longer than this server keeps; or the replay cannot be. The words differ.
+    Words(&'static str),
 }
 
 impl Wishes {
@@ -80,7 +83,7 @@ impl Socket {
         if let Some(first) = &first {
             first.unsubscribe(self.hub());
         }
-        match self.admit(&key, &wishes, payload) {
+        match self.admit(up, &key, &wishes, payload) {
             Ok(admitted) => self.welcome(up, key, wishes, admitted),
             Err(refused) => self.refuse(up, &refused),
         }
@@ -90,11 +93,20 @@ impl Socket {
         }
     }
 
-    fn admit(&mut self, key: &TopicKey, wishes: &Wishes, payload: &Value) -> Result<Admitted, Refused> {
+    fn admit(
+        &mut self,
+        up: &Up,
+        key: &TopicKey,
+        wishes: &Wishes,
+        payload: &Value,
+    ) -> Result<Admitted, Refused> {
         let (hub, now) = (self.shared.hub.clone(), Instant::now());
         let by = |refusal| Err(Refused::By(refusal));
         if key.name.is_empty() {
             return by(JoinRefusal::TopicNameRequired);
+        }
+        if let Some(reason) = too_long(up, key, wishes) {
+            return Err(Refused::Words(reason));
         }
         if let Some(refusal) = hub.faults.refused_join(key.private) {
             return by(refusal);
@@ -118,11 +130,11 @@ impl Socket {
             }
             Some(_) if !key.private => {
                 let reason = "UnableToReplayMessages: Replay is not allowed for public channels";
-                return Err(Refused::Replay(reason));
+                return Err(Refused::Words(reason));
             }
             Some(wanted) if wanted.is_object() => {
                 let reason = "UnableToReplayMessages: Replay params are not valid";
-                Some(Replay::read(wanted).ok_or(Refused::Replay(reason))?)
+                Some(Replay::read(wanted).ok_or(Refused::Words(reason))?)
             }
             Some(_) => None,
         };
@@ -208,10 +220,24 @@ impl Socket {
                 }
                 denied.reason()
             }
-            Refused::Replay(reason) => (*reason).to_owned(),
+            Refused::Words(reason) => (*reason).to_owned(),
         };
         tracing::debug!(reason, "a join is refused");
         self.reply(up.join_ref.as_deref(), up, "error", json!({"reason": reason}));
+    }
+}
+
+/// Which of the names that a channel keeps is too long.
+fn too_long(up: &Up, key: &TopicKey, wishes: &Wishes) -> Option<&'static str> {
+    let over = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.len() > most);
+    if key.name.len() > MOST_NAME_BYTES {
+        Some("The topic name is over 1024 bytes")
+    } else if over(&wishes.presence_key, MOST_NAME_BYTES) {
+        Some("The presence key is over 1024 bytes")
+    } else if over(&up.join_ref, MOST_JOIN_REF_BYTES) {
+        Some("The join_ref is over 255 bytes")
+    } else {
+        None
     }
 }
 
@@ -234,3 +260,8 @@ fn numbered(change: &Value) -> Value {
     numbered["id"] = json!(hash & 0x07ff_ffff);
     numbered
 }
+
+/// Four times what fits into a binary frame: text may carry longer names.
+const MOST_NAME_BYTES: usize = 1024;
+/// What fits into a binary frame; clients count.
+const MOST_JOIN_REF_BYTES: usize = 255;
