@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub(crate) struct HubState {
     pub(crate) topics: Topics,
     pub(crate) tap: Tap,
     pub(crate) orders: broadcast::Sender<Order>,
+    /// The last order was given: to close. A socket that opens later has not heard it.
+    stopping: AtomicBool,
     messages: Mutex<Messages>,
     /// When the first join woke the replication connection.
     first_join: OnceLock<Instant>,
@@ -198,7 +200,7 @@ impl RunningHub {
     /// Closes every socket with 1012 and returns when none is left, after 2 s at most. The port is free then.
     pub async fn stop(mut self) {
         self.serving.stop();
-        self.kick_all(RESTART);
+        self.state.close_for_good();
         let gone = async {
             // Ends when the router and the last socket have dropped their senders.
             while self.sockets.recv().await.is_some() {}
@@ -212,7 +214,7 @@ impl RunningHub {
 
 impl Drop for RunningHub {
     fn drop(&mut self) {
-        self.kick_all(RESTART);
+        self.state.close_for_good();
     }
 }
 
@@ -228,6 +230,7 @@ impl HubState {
             topics: Topics::default(),
             tap: Tap::default(),
             orders,
+            stopping: AtomicBool::new(false),
             messages: Mutex::default(),
             first_join: OnceLock::new(),
             next_socket: AtomicU64::new(1),
@@ -245,6 +248,18 @@ impl HubState {
             FaultAct::Crash(topic) => self.order(Order::Crash(topic)),
             FaultAct::Inject(text) => self.order(Order::Send(Message::Text(text.into()))),
         }
+    }
+
+    /// Closes every socket, and those that are just opening.
+    fn close_for_good(&self) {
+        // Before the order: whoever listens for orders too late for it sees this.
+        self.stopping.store(true, Ordering::Release);
+        self.order(Order::Close(RESTART));
+    }
+
+    /// Whether a socket has to close at once. To be asked once it listens for orders.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     pub(crate) fn send_from_database(
@@ -325,3 +340,24 @@ const ORDERS: usize = 64;
 pub(crate) const RESTART: u16 = 1012;
 /// How long sockets may take to end.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+    use tokio_tungstenite::connect_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+    use crate::config::DEMO_KEY;
+
+    #[tokio::test]
+    async fn a_socket_that_opens_after_the_order_to_close_is_closed_too() {
+        let hub = Hub::start(HubConfig::default()).await.unwrap();
+        hub.state.close_for_good();
+        let url = format!("ws://{}/realtime/v1/websocket?apikey={DEMO_KEY}&vsn=2.0.0", hub.addr());
+        let (mut socket, _) = connect_async(url).await.unwrap();
+        let next = tokio::time::timeout(Duration::from_secs(30), socket.next());
+        let Some(Ok(Message::Close(Some(frame)))) = next.await.unwrap() else { panic!("it is not closed") };
+        assert_eq!(u16::from(frame.code), RESTART);
+    }
+}

@@ -68,11 +68,15 @@ pub(crate) async fn run(shared: Shared, mut websocket: WebSocket, vsn: Vsn, key:
     let mut orders = shared.hub.orders.subscribe();
     let (queue, mut deliveries) = mpsc::channel(QUEUE);
     let mut socket = Socket::new(shared, vsn, key, queue);
-    let mut end = tokio::select! {
-        // An order to close counts although the socket always has something to do.
-        biased;
-        end = obey_close(&mut orders) => end,
-        end = socket.serve(&mut websocket, &mut deliveries) => end,
+    let mut end = if socket.hub().is_stopping() {
+        End::Close(RESTART)
+    } else {
+        tokio::select! {
+            // An order to close counts although the socket always has something to do.
+            biased;
+            end = obey_close(&mut orders) => end,
+            end = socket.serve(&mut websocket, &mut deliveries) => end,
+        }
     };
     if end == End::Disconnect {
         socket.say_disconnected();
