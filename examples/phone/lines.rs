@@ -31,7 +31,10 @@ pub(crate) async fn run(args: Args, ready: Ready, report: Report) -> Result<bool
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut reads = true;
     let mut dial = args.call.clone();
-    // It may have come online before anybody listened.
+    // It may have come online, and a call may have come, before anybody listened.
+    for call in phone.calls() {
+        terminal.incoming(call).await;
+    }
     let online = *phone.signaling_health().borrow() == SignalingHealth::Online;
     if online {
         show_health(report, &SignalingHealth::Online);
@@ -121,16 +124,22 @@ impl Terminal {
         self.call = Some(call);
     }
 
+    async fn incoming(&mut self, call: Call) {
+        if call.direction() != Direction::Incoming {
+            return;
+        }
+        let accepted = if self.answer { call.accept().await } else { Ok(()) };
+        match accepted {
+            Ok(()) => self.begin(call).await,
+            Err(error) => self.problem(&error),
+        }
+    }
+
     /// True if the terminal's call ended.
     async fn call_event(&mut self, phone: &Phone, event: &ringback::CallEvent) -> bool {
         if let ringback::EventKind::Incoming(_) = &event.kind {
-            let rings = phone.calls().into_iter().find(|call| call.id() == event.call);
-            if let Some(call) = rings.filter(|call| call.direction() == Direction::Incoming) {
-                let accepted = if self.answer { call.accept().await } else { Ok(()) };
-                match accepted {
-                    Ok(()) => self.begin(call).await,
-                    Err(error) => self.problem(&error),
-                }
+            if let Some(call) = phone.calls().into_iter().find(|call| call.id() == event.call) {
+                self.incoming(call).await;
             }
         }
         let ringback::EventKind::State(CallState::Ended(end)) = &event.kind else { return false };

@@ -84,6 +84,10 @@ async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<
     }
     phone.audio().set_levels(true);
     let mut events = phone.events();
+    // A call may have come before anybody listened.
+    for call in phone.calls().iter().filter(|call| args.answer && is_incoming(call)) {
+        call.accept().await?;
+    }
     model.update(Input::Health(phone.signaling_health().borrow().clone()));
     model.update(Input::Online(online.borrow_and_update().clone()));
     let mut typed = EventStream::new();
@@ -156,9 +160,12 @@ fn overdue(args: &Args, model: &Model) -> Vec<Wish> {
 fn automatic(args: &Args, phone: &Phone, event: &Event) -> Vec<Wish> {
     let Event::Call(event) = event else { return Vec::new() };
     let EventKind::Incoming(_) = event.kind else { return Vec::new() };
-    let incoming = |call: &ringback::Call| call.id() == event.call && call.direction() == Direction::Incoming;
-    let rings = args.answer && phone.calls().iter().any(incoming);
+    let rings = args.answer && phone.calls().iter().any(|call| call.id() == event.call && is_incoming(call));
     if rings { vec![Wish::Accept(event.call)] } else { Vec::new() }
+}
+
+fn is_incoming(call: &ringback::Call) -> bool {
+    call.direction() == Direction::Incoming
 }
 
 /// The calls as they are now, and how the media of the one shown does.

@@ -46,8 +46,8 @@ async fn two_phones_see_each_other_call_talk_mute_hold_and_hang_up() {
     rider.until_screen("resumed", |screen| !screen.contains("they put you on hold"));
 
     driver.press("h");
-    rider.until(&["No call", "Call with driver, "]);
-    driver.until(&["Call with rider, "]);
+    rider.until(&["No call", "Call with driver"]);
+    driver.until(&["Call with rider"]);
     rider.keep("6-ended-80x24");
     driver.keep("6-ended-40x20");
     hub.stop().await;
