@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::http::header::{self, HeaderMap};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +83,7 @@ impl Keys {
 
     /// Checks a token of a user.
     pub(crate) fn check_token(&self, token: &str) -> Result<Claims, TokenError> {
-        if token.len() > MOST_TOKEN {
+        if token.len() > MOST_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
         let mut rules = Validation::new(Algorithm::HS256);
@@ -108,15 +109,21 @@ impl Keys {
     /// Signs a token for a user.
     pub(crate) fn mint(&self, user: &str, life: Duration) -> Result<String, TokenError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let exp = (now + life).as_secs();
+        let exp = now.saturating_add(life).as_secs();
         let claims = Claims { sub: Some(user.into()), role: "authenticated".into(), exp };
         encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(self.secret.as_bytes()))
             .map_err(|_| TokenError::Malformed)
     }
 }
 
+/// The token of `Authorization: Bearer <token>`, if there is one; the scheme in any case (RFC 9110 section 11.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
 /// A channel keeps its token. Supabase's have 1 to 2 KB; proxies refuse headers over 8 or 16 KB.
-const MOST_TOKEN: usize = 16 * 1024;
+const MOST_TOKEN_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -141,9 +148,32 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_token_of_any_size_is_not_kept() {
+    fn a_token_for_ever_is_signed_and_accepted() {
         let keys = Keys::new("secret".into(), "key".into());
-        let token = keys.mint(&"u".repeat(MOST_TOKEN), Duration::from_secs(60)).unwrap();
+        let token = keys.mint("u1", Duration::MAX).unwrap();
+        assert_eq!(keys.check_token(&token).unwrap().exp, u64::MAX);
+    }
+
+    #[test]
+    fn a_token_over_its_limit_is_malformed_however_well_signed() {
+        let keys = Keys::new("secret".into(), "key".into());
+        let token = keys.mint(&"u".repeat(MOST_TOKEN_BYTES), Duration::from_secs(60)).unwrap();
         assert_eq!(keys.check_token(&token), Err(TokenError::Malformed));
+    }
+
+    #[test]
+    fn a_bearer_is_read_with_its_scheme_in_any_case_and_nothing_else_is() {
+        let read = |value: &'static str| {
+            let headers =
+                HeaderMap::from_iter([(header::AUTHORIZATION, header::HeaderValue::from_static(value))]);
+            bearer(&headers).map(str::to_owned)
+        };
+        for good in ["Bearer abc", "bearer abc", "BEARER  abc "] {
+            assert_eq!(read(good).as_deref(), Some("abc"), "{good}");
+        }
+        for bad in ["", "abc", "Bearer", "Bearer ", "Basic abc"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
     }
 }

@@ -1,12 +1,15 @@
 //! Serving a router on one listener: accepting, the time and number limits of connections, and a graceful stop.
 //!
 //! ```text
-//! accept --> [ TLS handshake, 5 s ] --> request head, 10 s --> the router, 30 s --> next request
+//! accept --> [ TLS handshake, 5 s ] --> request head, 10 s --> the router, 30 s --> answer --> next request
 //!                                                               +--> a websocket: leaves this module
 //! ```
 //!
 //! A client that opens a connection and says nothing, or half of something, holds one of [`MOST_CONNECTIONS`] places
-//! for seconds only. Websockets hold none: they belong to the hub, which has limits of its own.
+//! for seconds only; so does one that asks and does not read: an answer that stands still for 30 s ends its connection.
+//! Websockets hold none: they belong to the hub, which has limits of its own.
+
+mod write_limit;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +29,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
+
+use self::write_limit::WriteLimited;
 
 /// A bound port that nobody serves yet; clients that connect wait.
 #[derive(Debug)]
@@ -149,20 +154,22 @@ async fn connection(
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let Some(tls) = tls else {
-        return requests(stream, router, stopped).await;
+        return requests(stream, router, stopped, WRITE_LIMIT).await;
     };
     match tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, router, stopped).await,
+        Ok(Ok(stream)) => requests(stream, router, stopped, WRITE_LIMIT).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
 /// Answers the requests of a connection until it ends, becomes a websocket, or the server stops.
-async fn requests<S>(stream: S, router: Router, mut stopped: watch::Receiver<bool>)
+async fn requests<S>(stream: S, router: Router, mut stopped: watch::Receiver<bool>, write_limit: Duration)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Lifted with this function's end: whoever has the stream then has limits of its own.
+    let (stream, _limit) = WriteLimited::new(stream, write_limit);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
@@ -208,5 +215,25 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// The largest body, in bytes: a broadcast over REST may be as large as a frame.
 const MOST_BODY: usize = 5_000_000;
+/// How long an answer may stand still because its client does not read: as long as the router may take for it.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
 /// Between two attempts to accept when the system refuses.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_its_answer_is_given_up() {
+        let router = Router::new().route("/", get(async || "x".repeat(1 << 20)));
+        let (mut client, server) = tokio::io::duplex(1024);
+        client.write_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let served = requests(server, router, stopped, Duration::from_millis(50));
+        tokio::time::timeout(Duration::from_secs(30), served).await.expect("its connection ends");
+    }
+}

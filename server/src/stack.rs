@@ -21,7 +21,7 @@ use axum::http::{HeaderValue, Method, request};
 use rustls::ServerConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::addresses::{host, own_address, own_way};
 use crate::calls::SeenCalls;
@@ -358,7 +358,8 @@ fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(foreign))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers(Any)
+        // Not `*`, which leaves out `Authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
         .max_age(CORS_LIFE)
 }
 

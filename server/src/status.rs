@@ -21,9 +21,11 @@ use axum::http::header::{self, HeaderMap};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use prometheus_client::registry::Registry;
+use ringback_proto::{DeviceId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::auth::bearer;
 use crate::calls::{CallsSnapshot, SeenCalls, SeenState};
 use crate::echo::{EchoFigures, EchoSnapshot};
 use crate::metrics;
@@ -101,10 +103,9 @@ impl Sources {
 impl Readers {
     fn let_in(&self, hub: &HubState, headers: &HeaderMap) -> bool {
         let Readers::KeyHolders(key) = self else { return true };
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(bearer) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else { return false };
-        let is_key = key.as_ref().is_some_and(|key| same(key.as_bytes(), bearer.as_bytes()));
-        is_key || hub.keys.check_token(bearer).is_ok_and(|claims| claims.is_service())
+        let Some(token) = bearer(headers) else { return false };
+        let is_key = key.as_ref().is_some_and(|key| same(key.as_bytes(), token.as_bytes()));
+        is_key || hub.keys.check_token(token).is_ok_and(|claims| claims.is_service())
     }
 }
 
@@ -163,7 +164,7 @@ fn show(snapshot: &StackSnapshot) -> Value {
         "uptime_s": uptime_s.floor(),
         "sockets": hub.sockets,
         "topics": hub.topics.iter().take(MOST_SHOWN).map(|topic| json!({
-            "name": topic.name, "private": topic.private, "subscribers": topic.subscribers,
+            "name": cut(&topic.name), "private": topic.private, "subscribers": topic.subscribers,
         })).collect::<Vec<_>>(),
         "online": online(hub),
         "calls": calls.calls.iter().map(|call| json!({
@@ -185,11 +186,11 @@ fn show(snapshot: &StackSnapshot) -> Value {
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Online<'a> {
     user: &'a str,
-    device: &'a str,
+    device: DeviceId,
     app: &'a str,
 }
 
-/// The phones of the lobby. What is there was written by strangers: only what looks like a phone is shown.
+/// The phones of the lobby. What is there was written by strangers: only what phones take for a phone is shown.
 fn online(hub: &HubSnapshot) -> Vec<Online<'_>> {
     let mut online: Vec<_> = hub
         .presences
@@ -197,14 +198,27 @@ fn online(hub: &HubSnapshot) -> Vec<Online<'_>> {
         .filter(|presence| presence.topic == LOBBY)
         .filter_map(|presence| {
             let word = |name: &str| presence.meta.get(name).and_then(Value::as_str);
-            let user = word("user").filter(|user| ringback_proto::UserId::new(*user).is_ok())?;
-            let app = word("app").filter(|app| app.len() <= MOST_APP_BYTES).unwrap_or_default();
-            Some(Online { user, device: &presence.key, app })
+            let device: DeviceId = presence.key.parse().ok()?;
+            let named: DeviceId = word("device")?.parse().ok()?;
+            let user = word("user").filter(|user| UserId::new(*user).is_ok())?;
+            let app = word("app").filter(|app| is_app(app)).unwrap_or_default();
+            (named == device).then_some(Online { user, device, app })
         })
         .collect();
     online.sort_unstable();
     online.truncate(MOST_SHOWN);
     online
+}
+
+/// As phones read it.
+fn is_app(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    text.len() <= MOST_APP_BYTES && text.bytes().all(legal)
+}
+
+/// The beginning of a topic's name, which strangers choose.
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MOST_NAME_BYTES)]
 }
 
 impl StackSnapshot {
@@ -241,3 +255,5 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const MOST_SHOWN: usize = 1000;
 /// As phones read it.
 const MOST_APP_BYTES: usize = 32;
+/// Topics over which binary broadcasts go are not longer.
+const MOST_NAME_BYTES: usize = 255;

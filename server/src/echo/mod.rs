@@ -175,18 +175,24 @@ impl Bot {
             // In a set, so that it goes with this task; as a task, so that a panic is only the end of this life.
             let mut life = JoinSet::new();
             life.spawn(self.clone().one_life(stopped.clone()));
-            match life.join_next().await {
+            let ended = life.join_next().await;
+            // A life that broke has not closed them.
+            self.close_phones().await;
+            match ended {
                 Some(Ok(Ok(()))) | None => return,
                 Some(Ok(Err(why))) => tracing::warn!(%why, "the echo bot stopped; it starts again"),
                 Some(Err(panic)) => tracing::error!(%panic, "the echo bot broke; it starts again"),
             }
             self.shared.restarts.fetch_add(1, Ordering::Relaxed);
             self.shared.online.store(false, Ordering::Relaxed);
-            pause = if born.elapsed() > LONG_LIFE { FIRST_PAUSE } else { (2 * pause).min(LAST_PAUSE) };
+            if born.elapsed() > LONG_LIFE {
+                pause = FIRST_PAUSE;
+            }
             tokio::select! {
                 _ = stopped.wait_for(|&stop| stop) => return,
                 () = tokio::time::sleep(pause) => {}
             }
+            pause = (2 * pause).min(LAST_PAUSE);
         }
     }
 
@@ -201,6 +207,13 @@ impl Bot {
         let trunk = trunk.start()?;
         let trunk: Arc<dyn Signaling> = Arc::new(trunk);
         let result = self.serve(&trunk, devices, &mut stopped).await;
+        self.close_phones().await;
+        trunk.close().await;
+        self.shared.online.store(false, Ordering::Relaxed);
+        result
+    }
+
+    async fn close_phones(&self) {
         let phones = std::mem::take(&mut *self.shared.phones.lock().unwrap_or_else(PoisonError::into_inner));
         for phone in &phones {
             phone.close();
@@ -208,9 +221,6 @@ impl Bot {
         for phone in phones {
             phone.closed().await;
         }
-        trunk.close().await;
-        self.shared.online.store(false, Ordering::Relaxed);
-        result
     }
 
     async fn serve(
@@ -305,3 +315,30 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// A life of this length was a good one: the pauses begin again.
 const LONG_LIFE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_life_that_ends_badly_leaves_no_phone_open() {
+        let nowhere = "http://127.0.0.1:9";
+        let trunk = SupabaseSignaling::public(nowhere, "key", UserId::new("echo").unwrap()).start().unwrap();
+        let phone = Phone::builder(Arc::new(trunk))
+            .user("echo")
+            .audio_devices(Arc::new(EchoDevices::new(Duration::ZERO)))
+            .local_demo(true)
+            .start()
+            .await
+            .unwrap();
+        let shared = Arc::new(Shared { phones: Mutex::new(vec![phone.clone()]), ..Shared::default() });
+        // With a user that is none, a life ends before it comes to its phones.
+        let config = EchoConfig { user: String::new(), ..EchoConfig::default() };
+        let bot = Bot { url: nowhere.into(), api_key: "key".into(), config, shared: shared.clone() };
+        let (_stop, stopped) = watch::channel(false);
+        let life = tokio::spawn(bot.live(stopped));
+        tokio::time::timeout(Duration::from_secs(30), phone.closed()).await.expect("it is closed");
+        assert!(shared.phones.lock().unwrap().is_empty());
+        life.abort();
+    }
+}

@@ -23,6 +23,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use ringback_proto::UserId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -50,7 +51,7 @@ async fn guard(State(on_loopback): State<bool>, request: Request, next: Next) ->
 
 #[derive(Deserialize)]
 struct TokenRequest {
-    user: String,
+    user: UserId,
     /// Seconds.
     #[serde(default)]
     expires_in: Option<u64>,
@@ -62,7 +63,7 @@ async fn token(State(shared): State<Shared>, body: Bytes) -> Response {
         Err(refused) => return *refused,
     };
     let life = Duration::from_secs(request.expires_in.unwrap_or(3600).min(24 * 3600));
-    match shared.hub.keys.mint(&request.user, life) {
+    match shared.hub.keys.mint(request.user.as_str(), life) {
         Ok(token) => {
             Json(json!({"user": request.user, "token": token, "expires_in": life.as_secs()})).into_response()
         }

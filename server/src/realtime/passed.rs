@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use ringback_proto::signal::limits::ENVELOPE_BYTES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -49,23 +50,34 @@ impl Tap {
 
     /// Shows a broadcast, if it can be an envelope. Never waits: what finds no room is counted.
     pub(crate) fn show(&self, cast: &Cast) {
-        let Some(watcher) = self.watcher.get() else { return };
-        let passed = match cast {
-            Cast::User { event, content: Content::Json(body), .. } if event == EVENT => {
-                Passed::Payload(body.clone())
+        match cast {
+            Cast::User { event, content: Content::Json(body), .. }
+                if event == EVENT && body.len() <= ENVELOPE_BYTES =>
+            {
+                self.pass(|| Passed::Payload(body.clone()));
             }
             // The event stands inside; a text that has it elsewhere is sorted out by the watcher.
-            Cast::Text { payload } if payload.contains(EVENT) => Passed::Broadcast(payload.clone()),
-            Cast::User { .. } | Cast::Text { .. } | Cast::Raw { .. } | Cast::Presence { .. } => return,
-        };
-        if watcher.try_send(passed).is_err() {
-            self.unseen.fetch_add(1, Ordering::Relaxed);
+            Cast::Text { payload } if payload.len() <= MOST_TEXT_BYTES && payload.contains(EVENT) => {
+                self.pass(|| Passed::Broadcast(payload.clone()));
+            }
+            Cast::User { .. } | Cast::Text { .. } | Cast::Raw { .. } | Cast::Presence { .. } => {}
         }
     }
 
     /// How many broadcasts found no room.
     pub(crate) fn unseen(&self) -> u64 {
         self.unseen.load(Ordering::Relaxed)
+    }
+
+    /// Takes the place first: what finds none is not copied.
+    fn pass(&self, passed: impl FnOnce() -> Passed) {
+        let Some(watcher) = self.watcher.get() else { return };
+        match watcher.try_reserve() {
+            Ok(place) => place.send(passed()),
+            Err(_) => {
+                self.unseen.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 }
 
@@ -79,3 +91,48 @@ struct Broadcast<'a> {
 
 /// The event of envelopes.
 const EVENT: &str = "rb1";
+/// An envelope with its type, its event and a `meta` around it. No phone takes a larger one; broadcasts may be four times
+/// as large, and a full queue would hold them all.
+const MOST_TEXT_BYTES: usize = ENVELOPE_BYTES + 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tapped() -> (Tap, mpsc::Receiver<Passed>) {
+        let tap = Tap::default();
+        let (watcher, watched) = mpsc::channel(2);
+        tap.watch(watcher);
+        (tap, watched)
+    }
+
+    fn payload(bytes: usize) -> Cast {
+        Cast::User { event: EVENT.into(), content: Content::Json(vec![b' '; bytes].into()), id: None }
+    }
+
+    fn text(bytes: usize) -> Cast {
+        Cast::Text { payload: format!("{EVENT}{}", " ".repeat(bytes - EVENT.len())) }
+    }
+
+    #[test]
+    fn what_is_larger_than_an_envelope_is_not_kept() {
+        let (tap, mut watched) = tapped();
+        for too_large in [payload(ENVELOPE_BYTES + 1), text(MOST_TEXT_BYTES + 1)] {
+            tap.show(&too_large);
+        }
+        assert!(watched.try_recv().is_err());
+        tap.show(&payload(ENVELOPE_BYTES));
+        tap.show(&text(MOST_TEXT_BYTES));
+        assert!(watched.try_recv().is_ok() && watched.try_recv().is_ok());
+        assert_eq!(tap.unseen(), 0);
+    }
+
+    #[test]
+    fn what_finds_no_place_is_counted() {
+        let (tap, _watched) = tapped();
+        for _ in 0..5 {
+            tap.show(&payload(2));
+        }
+        assert_eq!(tap.unseen(), 3);
+    }
+}

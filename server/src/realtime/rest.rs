@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::auth::Claims;
+use crate::auth::{Claims, bearer};
 use crate::realtime::http::{Shared, api_key, refusal};
 use crate::realtime::hub::HubState;
 use crate::realtime::topics::TopicKey;
@@ -124,12 +124,10 @@ impl BatchMessage {
 /// Whose request it is: the bearer's, or the API key's. The key is asked for as the gateway before the real server does.
 fn caller(hub: &HubState, headers: &HeaderMap) -> Option<Claims> {
     let key_claims = hub.keys.check_api_key(api_key(headers, None)?).ok()?;
-    let Some(bearer) = headers.get(header::AUTHORIZATION) else { return Some(key_claims) };
-    let (scheme, token) = bearer.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Some(key_claims);
     }
-    hub.keys.check_api_key(token).ok()
+    hub.keys.check_api_key(bearer(headers)?).ok()
 }
 
 fn content(headers: &HeaderMap, body: Bytes) -> Result<Content, Box<Response>> {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use clap::builder::Resettable;
 use clap::{Arg, ArgAction, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -139,7 +140,8 @@ impl File<'_> {
         Ok(Entry { id: arg.get_id().to_string(), values, span: value.span() })
     }
 
-    /// Lets the flag judge its value, alone, so that the line can be named.
+    /// Lets the flag judge its value, alone, so that the line can be named: what is wrong in the environment is not the
+    /// file's fault.
     fn check(
         &self,
         command: &Command,
@@ -153,7 +155,8 @@ impl File<'_> {
         };
         let flags = values.iter().map(|value| format!("--{long}={value}"));
         let name = command.get_name().to_owned();
-        match command.clone().try_get_matches_from([name].into_iter().chain(flags)) {
+        let command = command.clone().mut_args(|arg| arg.env(Resettable::Reset));
+        match command.try_get_matches_from([name].into_iter().chain(flags)) {
             Ok(_) => Ok(()),
             Err(error) => {
                 let whole = error.to_string();

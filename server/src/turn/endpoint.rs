@@ -14,17 +14,17 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::http::{Method, Request, StatusCode};
-use axum::middleware::{self, Next};
+use axum::http::header::{self, HeaderMap, HeaderName};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use ringback_proto::UserId;
 use serde_json::json;
+use tower_http::cors::{Any, CorsLayer};
 
 use super::credentials::mint;
 use super::start::TurnUrls;
-use crate::auth::{Keys, TokenError};
+use crate::auth::{Keys, TokenError, bearer};
 
 /// What the endpoint needs.
 #[derive(Clone)]
@@ -62,8 +62,8 @@ impl fmt::Debug for MintingConfig {
 pub fn credentials_router(config: MintingConfig) -> Router {
     let keys = Keys::new(config.jwt_secret.clone(), config.api_key.clone());
     Router::new()
-        .route("/functions/v1/turn-credentials", post(credentials).options(preflight))
-        .layer(middleware::from_fn(any_origin))
+        .route("/functions/v1/turn-credentials", post(credentials))
+        .layer(any_origin())
         .with_state(Arc::new(Minting { keys, config }))
 }
 
@@ -99,24 +99,15 @@ async fn credentials(State(minting): State<Arc<Minting>>, headers: HeaderMap) ->
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-async fn preflight() -> StatusCode {
-    StatusCode::NO_CONTENT
-}
-
-async fn any_origin(request: Request<axum::body::Body>, next: Next) -> Response {
-    let preflight = request.method() == Method::OPTIONS;
-    let mut response = next.run(request).await;
-    let mut set = |name: HeaderName, value: &'static str| {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    };
-    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    if preflight {
-        set(header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS");
-        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, apikey, content-type, x-client-info");
-        // A day; browsers keep it two hours at most.
-        set(header::ACCESS_CONTROL_MAX_AGE, "86400");
-    }
-    response
+/// `*` would leave out `Authorization`, so the headers are named: those that Supabase's clients send.
+fn any_origin() -> CorsLayer {
+    let named = ["apikey", "x-client-info"].map(HeaderName::from_static);
+    let headers = [header::AUTHORIZATION, header::CONTENT_TYPE].into_iter().chain(named);
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::POST])
+        .allow_headers(headers.collect::<Vec<_>>())
+        .max_age(PREFLIGHT_LIFE)
 }
 
 impl Minting {
@@ -125,7 +116,7 @@ impl Minting {
         if let Some(key) = text("apikey") {
             self.keys.check_api_key(key).map_err(|_| Refusal::ApiKey)?;
         }
-        let bearer = text("authorization").and_then(bearer).ok_or(Refusal::NoToken)?;
+        let bearer = bearer(headers).ok_or(Refusal::NoToken)?;
         // A client that nobody is signed in to shows the API key instead of a token.
         let claims = self.keys.check_api_key(bearer)?;
         if claims.role == "anon" {
@@ -133,12 +124,6 @@ impl Minting {
         }
         UserId::new(claims.sub.unwrap_or_default()).map_err(|_| Refusal::NoUser)
     }
-}
-
-/// The token of `Bearer <token>`; the scheme in any case (RFC 9110 section 11.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 impl IntoResponse for Refusal {
@@ -150,6 +135,9 @@ impl IntoResponse for Refusal {
         (status, Json(json!({"error": self.to_string()}))).into_response()
     }
 }
+
+/// A day; browsers keep the answer to a preflight for two hours at most.
+const PREFLIGHT_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests;

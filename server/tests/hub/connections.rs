@@ -173,6 +173,10 @@ async fn tokens_are_signed_for_whoever_asks_in_a_demo_only() {
     let (status, body) = http(&hub, "POST", "/local/token", &ask, r#"{"user":"u1"}"#).await;
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &body["expires_in"]), (200, &json!(3600)));
+    for nobody in [String::new(), "a b".into(), "x".repeat(129)] {
+        let asked = json!({"user": nobody}).to_string();
+        assert_eq!(http(&hub, "POST", "/local/token", &ask, &asked).await.0, 422, "{nobody}");
+    }
     let mut client = Client::v2(&hub).await;
     let reply = client.join("realtime:user:u1", json!({"private": true}), body["token"].as_str()).await;
     assert_eq!(reply[4]["status"], "ok");

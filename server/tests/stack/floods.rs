@@ -69,6 +69,40 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn the_figures_show_no_phone_and_no_name_of_any_length_that_strangers_write() {
+    let stack = start(quiet()).await;
+    let mut others = Vec::new();
+    let (device, other) = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222");
+    let phone = |device: &str, app: &str| json!({"user": "rider", "device": device, "app": app});
+    for (join_ref, key, shown) in [
+        ("1", "<b>no device</b>", phone(device, "web")),
+        ("2", other, phone(device, "web")),
+        ("3", other, json!({"user": "rider", "app": "web"})),
+        ("4", device, phone(device, "<b>")),
+    ] {
+        let mut socket = websocket(stack.addr(), DEMO_KEY).await.unwrap();
+        let join = json!({"config": {"presence": {"enabled": true, "key": key}}});
+        ask(&mut socket, json!([join_ref, "1", "realtime:lobby", "phx_join", join])).await;
+        let track = json!({"type": "presence", "event": "track", "payload": shown});
+        socket
+            .send(Message::Text(
+                json!([join_ref, "2", "realtime:lobby", "presence", track]).to_string().into(),
+            ))
+            .await
+            .unwrap();
+        others.push(socket);
+    }
+    let mut socket = websocket(stack.addr(), DEMO_KEY).await.unwrap();
+    let name = format!("{}ä", "x".repeat(254));
+    ask(&mut socket, json!(["1", "1", format!("realtime:{name}"), "phx_join", {}])).await;
+    until("all are there", async || stack.snapshot().hub.presences.len() == 4).await;
+    let status = get(stack.addr(), "/status").await.json();
+    assert_eq!(status["online"], json!([{"user": "rider", "device": device, "app": ""}]));
+    assert_eq!(status["topics"][1]["name"], json!("x".repeat(254)));
+    goes_on(stack).await;
+}
+
+#[tokio::test]
 async fn a_flood_of_frames_harms_nobody_else() {
     let stack = start(quiet()).await;
     let mut flooder = websocket(stack.addr(), DEMO_KEY).await.unwrap();

@@ -89,6 +89,16 @@ async fn a_wrong_value_of_the_environment_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wrong_value_of_the_environment_is_not_blamed_on_the_file() {
+    let folder = Folder::new("blame");
+    let file = folder.file("ringback.toml", "log_format = \"json\"\n");
+    let output = run(&["--config", &file], &[("RINGBACK_ECHO_LINES", "many")]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let why = err(&output);
+    assert!(why.starts_with("error: invalid value 'many' for '--echo-lines <N>'"), "{why}");
+}
+
+#[tokio::test]
 async fn secrets_are_neither_in_the_help_nor_in_the_check() {
     let environment = [
         ("RINGBACK_JWT_SECRET", "hunter2"),
