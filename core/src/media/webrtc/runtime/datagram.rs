@@ -22,6 +22,8 @@ pub(super) enum Stun {
     AllocateError,
     /// A TURN allocation.
     AllocateSuccess,
+    /// The answer to a Binding request: a connectivity check that went well, or a reflexive address.
+    CheckAnswered,
     /// A request of any method.
     Request,
     /// Any other message.
@@ -58,6 +60,7 @@ impl Datagram {
             Some(0..=3) if inner.get(4..8) == Some(&MAGIC_COOKIE) => Self::Stun(match [inner[0], inner[1]] {
                 ALLOCATE_ERROR => Stun::AllocateError,
                 ALLOCATE_SUCCESS => Stun::AllocateSuccess,
+                BINDING_SUCCESS => Stun::CheckAnswered,
                 // The class is in two bits of the type (RFC 8489 section 5).
                 [high, low] if high & 0x01 == 0 && low & 0x10 == 0 => Stun::Request,
                 _ => Stun::Other,
@@ -129,6 +132,7 @@ fn data_attribute(message: &[u8]) -> Option<&[u8]> {
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const STUN_HEADER: usize = 20;
 const ALLOCATE_SUCCESS: [u8; 2] = [0x01, 0x03];
+const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 const ALLOCATE_ERROR: [u8; 2] = [0x01, 0x13];
 const DATA_ATTRIBUTE: [u8; 2] = [0x00, 0x13];
 const RECORD_HEADER: usize = 13;
@@ -174,7 +178,7 @@ pub(super) mod tests {
         let classify = |kind| Datagram::classify(&stun(kind));
         assert_eq!(classify([0, 1]), Datagram::Stun(Stun::Request), "Binding");
         assert_eq!(classify([0, 3]), Datagram::Stun(Stun::Request), "Allocate");
-        assert_eq!(classify([1, 1]), Datagram::Stun(Stun::Other), "success");
+        assert_eq!(classify([1, 1]), Datagram::Stun(Stun::CheckAnswered), "success");
         assert_eq!(classify([1, 0x11]), Datagram::Stun(Stun::Other), "error");
         assert_eq!(classify([0, 0x11]), Datagram::Stun(Stun::Other), "indication");
     }

@@ -10,6 +10,7 @@
 //! | names of ICE servers are looked up on the driver task | answered at once, followed later | `names` |
 //! | the peer's close_notify and a failed handshake are not reported | read off the records | here |
 //! | a driver that ends over an error, as a restart may where mDNS is gone, does so in silence | told | here |
+//! | a nomination or a ClientHello that comes a moment early is forgotten | it is shown again in time | `early` |
 //! | DTLS is taken from any address; an alert in the clear ends a handshake | such never reach the engine | `contacts` |
 //!
 //! Time is tokio's clock throughout, so it is exact in a paused runtime. After the handshake the cost for media is a
@@ -17,6 +18,7 @@
 
 mod contacts;
 mod datagram;
+mod early;
 mod flight;
 mod names;
 mod socket;
@@ -92,6 +94,7 @@ impl ConnectionRuntime {
         let shared = Arc::new(Shared {
             repeater: Mutex::new(Repeater { flights: Flights::new(), task: None }),
             handshaking: AtomicBool::new(false),
+            began: AtomicBool::new(false),
             contacts: Mutex::default(),
             built: AtomicBool::new(false),
             wake: Arc::default(),
@@ -150,6 +153,8 @@ struct Shared {
     repeater: Mutex<Repeater>,
     /// A copy of the repeater's state, for the path of every datagram.
     handshaking: AtomicBool,
+    /// A DTLS record of ours has left.
+    began: AtomicBool,
     contacts: Mutex<Contacts>,
     built: AtomicBool,
     wake: Arc<Wake>,
@@ -187,6 +192,10 @@ impl Shared {
         self.handshaking.load(Ordering::Relaxed)
     }
 
+    fn has_begun(&self) -> bool {
+        self.began.load(Ordering::Relaxed)
+    }
+
     /// How often to send a datagram that leaves now. Nobody acknowledges the close_notify, and there is no later
     /// moment to repeat it: three copies get through 20 % loss 99 times in 100.
     fn copies(bytes: &[u8]) -> usize {
@@ -197,7 +206,9 @@ impl Shared {
         let record = match Datagram::classify(bytes) {
             Datagram::Dtls(record) => record,
             Datagram::Stun(Stun::Request) => return lock(&self.contacts).insert(to),
-            Datagram::Stun(Stun::AllocateError | Stun::AllocateSuccess | Stun::Other)
+            Datagram::Stun(
+                Stun::AllocateError | Stun::AllocateSuccess | Stun::CheckAnswered | Stun::Other,
+            )
             | Datagram::Media
             | Datagram::Other => return,
         };
@@ -213,6 +224,7 @@ impl Shared {
             | Dtls::Application
             | Dtls::PlainApplication => {}
         }
+        self.began.store(true, Ordering::Relaxed);
         let sent = Sent { socket: Arc::downgrade(socket), to };
         let mut repeater = lock(&self.repeater);
         let due = repeater.flights.handle_outgoing(now(), record, sent, bytes);
@@ -254,7 +266,11 @@ impl Shared {
         match stun {
             Stun::AllocateSuccess if contact => self.allocations.fetch_add(1, Ordering::Relaxed),
             Stun::AllocateError if contact => self.refusals.fetch_add(1, Ordering::Relaxed),
-            Stun::AllocateSuccess | Stun::AllocateError | Stun::Request | Stun::Other => 0,
+            Stun::AllocateSuccess
+            | Stun::AllocateError
+            | Stun::CheckAnswered
+            | Stun::Request
+            | Stun::Other => 0,
         };
         // An answered check may have queued the ClientHello. The driver is awake: it called us.
         if lock(&self.repeater).flights.is_idle() {
@@ -347,7 +363,7 @@ impl Runtime for ConnectionRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let inner = self.inner.wrap_udp_socket(socket)?;
-        Ok(Arc::new(WatchedSocket { inner, shared: self.shared.clone() }))
+        Ok(Arc::new(WatchedSocket { inner, shared: self.shared.clone(), early: Mutex::default() }))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

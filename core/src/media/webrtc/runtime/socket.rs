@@ -2,19 +2,21 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
+use super::early::Early;
 use super::names::Route;
-use super::{Shared, Verdict};
+use super::{Shared, Verdict, lock};
 
 /// Wraps the socket of the inner runtime: every datagram is shown to [`Shared`] on its way.
 #[derive(Debug)]
 pub(super) struct WatchedSocket {
     pub(super) inner: Arc<dyn AsyncUdpSocket>,
     pub(super) shared: Arc<Shared>,
+    pub(super) early: Mutex<Early>,
 }
 
 impl AsyncUdpSocket for WatchedSocket {
@@ -66,6 +68,10 @@ impl AsyncUdpSocket for WatchedSocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        let early = !self.shared.has_begun();
+        if early && self.show_again(bufs, meta) {
+            return Poll::Ready(Ok(1));
+        }
         let received = self.inner.poll_recv(cx, bufs, meta);
         if let Poll::Ready(Ok(count)) = received {
             for (buf, meta) in bufs.iter_mut().zip(meta).take(count) {
@@ -76,15 +82,36 @@ impl AsyncUdpSocket for WatchedSocket {
                 let server = stand_in.is_some();
                 let length = meta.len.min(buf.len());
                 for datagram in buf[..length].chunks_mut(meta.stride.max(1)) {
-                    if (may_matter(datagram) || self.shared.is_handshaking())
-                        && self.shared.handle_incoming(from, server, datagram) == Verdict::Drop
-                    {
-                        datagram[0] = NO_PROTOCOL;
+                    if !may_matter(datagram) && !self.shared.is_handshaking() {
+                        continue;
+                    }
+                    match self.shared.handle_incoming(from, server, datagram) {
+                        Verdict::Drop => datagram[0] = NO_PROTOCOL,
+                        Verdict::Pass if early && !server => {
+                            lock(&self.early).handle_incoming(from, datagram);
+                        }
+                        Verdict::Pass => {}
                     }
                 }
             }
         }
         received
+    }
+}
+
+impl WatchedSocket {
+    /// Hands out a datagram that came too early, if one is due. The engine asks for more right after each datagram, so
+    /// it gets it in the same turn as the answer that made it due.
+    fn show_again(&self, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> bool {
+        let ([buf, ..], [meta, ..]) = (bufs, meta) else { return false };
+        let Some((from, bytes)) = lock(&self.early).poll() else { return false };
+        let Some(room) = buf.get_mut(..bytes.len()) else { return false };
+        room.copy_from_slice(&bytes);
+        *meta = RecvMeta::default();
+        meta.addr = from;
+        meta.len = bytes.len();
+        meta.stride = bytes.len();
+        true
     }
 }
 
