@@ -4,3 +4,4 @@
 
 pub mod ice;
 pub mod local_server;
+pub mod server;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use ringback::proto::Language;
 use ringback_examples::ice::IceArgs;
+use ringback_examples::server::ServerArgs;
 
 /// Says what stands between this machine and a good call: devices, signaling, clock, STUN and TURN.
 ///
@@ -15,21 +16,8 @@ use ringback_examples::ice::IceArgs;
 #[derive(Debug, Parser)]
 #[command(name = "doctor", version)]
 pub(crate) struct Args {
-    /// Where the signaling server is: a Supabase project's URL or a local ringback-server's.
-    #[arg(long, env = "RINGBACK_SERVER", default_value = "http://127.0.0.1:4000")]
-    pub(crate) server: String,
-
-    /// The project's anon (publishable) key. Default: what a local server says, or its usual one.
-    #[arg(long, env = "RINGBACK_API_KEY", hide_env_values = true)]
-    pub(crate) api_key: Option<String>,
-
-    /// The signed-in user's token. A local demo server gives one by itself.
-    #[arg(long, env = "RINGBACK_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-
-    /// Use private channels: only the user's own phones can listen.
-    #[arg(long, requires = "token")]
-    pub(crate) private: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 
     /// Who is signed in; with --private the token's sub.
     #[arg(long, default_value = "doctor")]

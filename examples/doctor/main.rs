@@ -11,10 +11,9 @@ use std::sync::Arc;
 use clap::Parser as _;
 use ringback::Phone;
 use ringback::diagnose::{DiagnoseOptions, Diagnosis, RootCertificates, Verdict};
-use ringback::media::ice::{HttpIceServers, IceServers};
-use ringback::signaling::StaticToken;
-use ringback::signaling::supabase::SupabaseSignaling;
-use ringback_examples::local_server::{ServerFacts, is_own_machine, page};
+use ringback::media::ice::IceServers;
+use ringback_examples::local_server::is_own_machine;
+use ringback_examples::server::Server;
 
 use self::args::Args;
 
@@ -66,38 +65,24 @@ async fn examine(args: &Args) -> Result<Diagnosis, Box<dyn Error>> {
 }
 
 async fn phone(args: &Args) -> Result<Phone, Box<dyn Error>> {
-    let facts = ServerFacts::ask(&args.server).await;
-    let key = facts.api_key(args.api_key.as_deref());
-    let user = args.user.parse()?;
-    let signaling = match &args.token {
-        Some(token) if args.private => {
-            SupabaseSignaling::private(&args.server, key, user, Arc::new(StaticToken::new(token)))
-        }
-        Some(_) | None => SupabaseSignaling::public(&args.server, key, user),
-    };
-    let mut builder = Phone::builder(Arc::new(signaling.start()?)).user(&args.user);
-    if let Some(servers) = ice_servers(args, &facts, key)? {
+    let server = args.server.ask(&args.user).await;
+    let mut builder = Phone::builder(Arc::new(server.signaling()?.start()?)).user(&args.user);
+    if let Some(servers) = ice_servers(args, &server)? {
         builder = builder.ice_servers(servers);
     }
     Ok(builder.start().await?)
 }
 
 /// Those of the command line, else those of the server, if there is a way to ask it.
-fn ice_servers(
-    args: &Args,
-    facts: &ServerFacts,
-    key: &str,
-) -> Result<Option<Arc<dyn IceServers>>, Box<dyn Error>> {
+fn ice_servers(args: &Args, server: &Server) -> Result<Option<Arc<dyn IceServers>>, Box<dyn Error>> {
     if let Some(servers) = args.ice.servers()? {
         return Ok(Some(servers));
     }
-    let Some(token) = facts.token(&args.server, &args.user, args.token.as_deref()) else { return Ok(None) };
-    let path = match &facts.ice {
-        Some(path) => path,
-        None if is_own_machine(&args.server) => return Ok(None),
-        None => EDGE_FUNCTION,
-    };
-    Ok(Some(Arc::new(HttpIceServers::new(&page(&args.server, path), key, token)?)))
+    match &server.facts.ice {
+        Some(path) => server.ice_servers(path),
+        None if is_own_machine(&args.server.url) => Ok(None),
+        None => server.ice_servers(EDGE_FUNCTION),
+    }
 }
 
 /// Where a Supabase project mints TURN credentials.

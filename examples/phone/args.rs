@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ringback_examples::ice::IceArgs;
+use ringback_examples::server::ServerArgs;
 
 /// A phone for the terminal: it places and answers calls over a Supabase-Realtime-compatible server.
 ///
@@ -17,21 +18,8 @@ use ringback_examples::ice::IceArgs;
 #[derive(Debug, Parser)]
 #[command(name = "phone", version)]
 pub(crate) struct Args {
-    /// Where the signaling server is: a Supabase project's URL or a local ringback-server's.
-    #[arg(long, env = "RINGBACK_SERVER", default_value = "http://127.0.0.1:4000")]
-    pub(crate) server: String,
-
-    /// The project's anon (publishable) key. Default: what the local server says, or its usual one.
-    #[arg(long, env = "RINGBACK_API_KEY", hide_env_values = true)]
-    pub(crate) api_key: Option<String>,
-
-    /// The signed-in user's token. Private channels need it; a local demo gives one by itself.
-    #[arg(long, env = "RINGBACK_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-
-    /// Use private channels: only the user's own phones can listen.
-    #[arg(long)]
-    pub(crate) private: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 
     /// Who this phone is. Default: the name you are logged in with.
     #[arg(long)]

@@ -78,7 +78,7 @@ async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<
     let Ready { phone, mut online, echo, notes, mut trials } = ready;
     let phone = &phone;
     let theme = Theme { color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
-    let mut model = Model::new(phone.user().clone(), &args.server, echo);
+    let mut model = Model::new(phone.user().clone(), &args.server.url, echo);
     for note in notes {
         model.update(Input::Note(note));
     }

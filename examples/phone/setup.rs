@@ -6,13 +6,13 @@ use ringback::audio::{
     AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceError, DeviceKind,
     PlaybackTo, SplitDevices, default_devices,
 };
-use ringback::media::ice::{HttpIceServers, IceServers, StaticIceServers};
-use ringback::proto::{DeviceId, UserId};
-use ringback::signaling::Token;
+use ringback::media::ice::{IceServers, StaticIceServers};
+use ringback::proto::DeviceId;
 use ringback::signaling::supabase::{Online, SupabaseSignaling};
 use ringback::store::MemoryStore;
 use ringback::{Phone, PhoneBuilder};
-use ringback_examples::local_server::{ServerFacts, is_loopback, is_own_machine, page};
+use ringback_examples::local_server::{is_loopback, is_own_machine};
+use ringback_examples::server::Server;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -35,7 +35,7 @@ pub(crate) struct Ready {
 ///
 /// `stand_in`: where the machine has no microphone or speaker, take a tone and nothing instead.
 pub(crate) async fn ready(args: &Args, stand_in: bool) -> Result<Ready, Box<dyn std::error::Error>> {
-    let server = ServerFacts::ask(&args.server).await;
+    let server = args.server.ask(&args.user()).await;
     let (capture, playback, notes) = if stand_in {
         present(args).await
     } else {
@@ -50,7 +50,7 @@ pub(crate) async fn ready(args: &Args, stand_in: bool) -> Result<Ready, Box<dyn 
         .device(device)
         .audio_devices(devices(&capture, &playback))
         .ice_servers(servers)
-        .local_demo(args.local || is_loopback(&args.server));
+        .local_demo(args.local || is_loopback(&args.server.url));
     let phone = builder.start().await?;
     for (kind, id) in chosen(args) {
         let choice = DeviceChoice::Id(AudioDeviceId(id));
@@ -61,43 +61,27 @@ pub(crate) async fn ready(args: &Args, stand_in: bool) -> Result<Ready, Box<dyn 
         }
     }
     let trials = sound::try_out(&phone, on_trial(args, &capture, &playback));
-    Ok(Ready { phone, online, echo: server.echo, notes, trials })
+    Ok(Ready { phone, online, echo: server.facts.echo, notes, trials })
 }
 
 /// Those of the arguments; else those that a local demo hands out to its users; else none.
-fn ice_servers(args: &Args, server: &ServerFacts) -> Result<Arc<dyn IceServers>, Box<dyn std::error::Error>> {
+fn ice_servers(args: &Args, server: &Server) -> Result<Arc<dyn IceServers>, Box<dyn std::error::Error>> {
     if let Some(servers) = args.ice.servers()? {
         return Ok(servers);
     }
-    let (Some(path), Some(token)) = (&server.ice, token(args, server)) else {
-        return Ok(Arc::new(StaticIceServers::default()));
-    };
-    Ok(Arc::new(HttpIceServers::new(&page(&args.server, path), api_key(args, server), token)?))
-}
-
-fn token(args: &Args, server: &ServerFacts) -> Option<Arc<dyn Token>> {
-    server.token(&args.server, &args.user(), args.token.as_deref())
-}
-
-fn api_key<'a>(args: &'a Args, server: &'a ServerFacts) -> &'a str {
-    server.api_key(args.api_key.as_deref())
+    let minted = server.facts.ice.as_ref().map_or(Ok(None), |path| server.ice_servers(path))?;
+    Ok(minted.unwrap_or_else(|| Arc::new(StaticIceServers::default())))
 }
 
 fn signaling(
     args: &Args,
-    server: &ServerFacts,
+    server: &Server,
     device: DeviceId,
 ) -> Result<SupabaseSignaling, Box<dyn std::error::Error>> {
-    let key = api_key(args, server);
-    let user: UserId = args.user().parse()?;
-    let builder = match token(args, server) {
-        Some(token) if args.private => SupabaseSignaling::private(&args.server, key, user, token),
-        None if args.private => return Err("private channels need a token: give one with --token".into()),
-        Some(_) | None => SupabaseSignaling::public(&args.server, key, user),
-    };
+    let builder = server.signaling()?;
     // Elsewhere public channels may be switched off, and a refused lobby holds up the connection for 5 s.
-    let usual = || is_own_machine(&args.server).then(|| LOBBY.to_owned());
-    let lobby = args.lobby.clone().or_else(|| server.lobby.clone()).or_else(usual);
+    let usual = || is_own_machine(&args.server.url).then(|| LOBBY.to_owned());
+    let lobby = args.lobby.clone().or_else(|| server.facts.lobby.clone()).or_else(usual);
     Ok(match lobby {
         Some(lobby) => builder.lobby(lobby, device, "terminal").start()?,
         None => builder.start()?,

@@ -12,6 +12,7 @@ mod fuzz;
 mod hub_suite;
 mod mutants;
 mod node;
+mod packages;
 mod process;
 mod python;
 mod rules;

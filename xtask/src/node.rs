@@ -6,18 +6,13 @@
 
 use std::{
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{
-    process::{self, Line},
-    workspace,
-};
+use crate::packages;
 
 /// `node` with the script `file` of `folder`, whose packages are installed first if the cache lacks them.
 ///
@@ -36,10 +31,7 @@ pub(crate) fn script(folder: &Path, file: &str) -> Result<Command> {
 /// The packages cannot be installed; the text says what npm said.
 pub(crate) fn modules(folder: &Path) -> Result<PathBuf> {
     let lock = fs::read(folder.join(LOCK)).with_context(|| format!("{}: {LOCK}", folder.display()))?;
-    let mut hasher = DefaultHasher::new();
-    lock.hash(&mut hasher);
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let place = workspace::cache().join(format!("node-{name}-{:016x}", hasher.finish()));
+    let place = packages::place("node", folder, &lock);
     if !place.is_dir() {
         install(folder, &place)?;
     }
@@ -59,29 +51,14 @@ fn install(folder: &Path, place: &Path) -> Result<()> {
     let mut npm = Command::new("npm");
     // No script of a package runs on the developer's machine.
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&fresh);
-    let mut said = String::new();
-    let ended = process::run(&mut npm, Instant::now() + INSTALL_LIMIT, |line| {
-        let (Line::Out(text) | Line::Err(text)) = line;
-        said.push_str("\n  ");
-        said.push_str(text);
+    let result = packages::run(&mut npm).and_then(|_| match fs::rename(&fresh, place) {
+        // Another run may have been faster.
+        Err(error) if !place.is_dir() => Err(error).with_context(|| place.display().to_string()),
+        Ok(()) | Err(_) => Ok(()),
     });
-    let result = match ended {
-        Ok(ended) if ended.success() => fs::rename(&fresh, place).or_else(|error| {
-            // Another run may have been faster.
-            if place.is_dir() { Ok(()) } else { Err(error) }
-        }),
-        Ok(_) => {
-            let _ = fs::remove_dir_all(&fresh);
-            bail!("npm cannot install the packages of {}:{said}", folder.display())
-        }
-        Err(error) => {
-            let _ = fs::remove_dir_all(&fresh);
-            return Err(error);
-        }
-    };
     // Gone unless another run was faster.
     let _ = fs::remove_dir_all(&fresh);
-    result.with_context(|| place.display().to_string())
+    result.with_context(|| format!("the packages of {}", folder.display()))
 }
 
 #[cfg(unix)]
@@ -104,6 +81,3 @@ fn link(_to: &Path, at: &Path) -> Result<()> {
 
 const MANIFEST: &str = "package.json";
 const LOCK: &str = "package-lock.json";
-
-/// A few packages arrive in seconds; longer than this the registry hangs.
-const INSTALL_LIMIT: Duration = Duration::from_secs(5 * 60);

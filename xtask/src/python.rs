@@ -2,18 +2,13 @@
 
 use std::{
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::{
-    process::{self, Line},
-    workspace,
-};
+use crate::packages;
 
 /// The environment's Python with the script `file` of `folder`, whose packages are installed first if the cache lacks them.
 ///
@@ -31,12 +26,8 @@ fn environment(folder: &Path) -> Result<PathBuf> {
     let requirements = folder.join(REQUIREMENTS);
     let text = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
     // An environment belongs to the interpreter that made it.
-    let mut version = String::new();
-    run(Command::new("python3").arg("--version"), |text| version.push_str(text))?;
-    let mut hasher = DefaultHasher::new();
-    (&text, &version).hash(&mut hasher);
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let place = workspace::cache().join(format!("python-{name}-{:016x}", hasher.finish()));
+    let version = packages::run(Command::new("python3").arg("--version"))?;
+    let place = packages::place("python", folder, &(&text, version));
     let python = place.join("bin/python");
     // Scripts of an environment know its path, so it is made in place; the mark says that it is complete.
     let complete = place.join("complete");
@@ -44,37 +35,16 @@ fn environment(folder: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     eprintln!("Fetching the packages of {} into {}", requirements.display(), place.display());
-    let mut said = String::new();
-    let mut keep = |text: &str| {
-        said.push_str("\n  ");
-        said.push_str(text);
+    let make = || {
+        packages::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place))?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]);
+        packages::run(pip.arg(&requirements))
     };
-    let made =
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place), &mut keep).and_then(|()| {
-            let mut pip = Command::new(&python);
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]);
-            run(pip.arg(&requirements), &mut keep)
-        });
-    if let Err(error) = made {
-        bail!("{}: {error:#}{said}", requirements.display());
-    }
+    make().with_context(|| requirements.display().to_string())?;
     fs::write(&complete, "").with_context(|| complete.display().to_string())?;
     Ok(python)
 }
 
-fn run(command: &mut Command, mut on_text: impl FnMut(&str)) -> Result<()> {
-    let ended = process::run(command, Instant::now() + INSTALL_LIMIT, |line| {
-        let (Line::Out(text) | Line::Err(text)) = line;
-        on_text(text);
-    })?;
-    if !ended.success() {
-        bail!("{} did not end well", command.get_program().to_string_lossy());
-    }
-    Ok(())
-}
-
 /// Every package that is needed, those that others need included, as `name==version`.
 const REQUIREMENTS: &str = "requirements.txt";
-
-/// A few packages arrive in seconds; longer than this the registry hangs.
-const INSTALL_LIMIT: Duration = Duration::from_secs(5 * 60);
