@@ -1,10 +1,6 @@
 //! `cargo xtask bench`: runs the benchmarks, which are the programs `tests/src/bin/bench_*.rs`, in release mode.
 
-use std::{
-    fs,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -50,12 +46,12 @@ pub(crate) fn run(name: Option<&str>, loss: bool, peer: Option<Peer>, rest: &[St
             // It runs as a process of its own.
             build.extend(["--bin", "ringback-server"]);
         }
-        if !process::run(&mut workspace::cargo(&build), far(), process::print)?.success() {
+        if !process::run(&mut workspace::cargo(&build), process::far(), process::print)?.success() {
             bail!("{program} could not be built");
         }
         let mut bench = Command::new(workspace::target().join("release").join(&program));
         bench.args(rest).current_dir(workspace::root());
-        good &= process::run(&mut bench, far(), process::print)?.success();
+        good &= process::run(&mut bench, process::far(), process::print)?.success();
     }
     Ok(good)
 }
@@ -71,11 +67,6 @@ fn names() -> Result<Vec<String>> {
         .collect();
     names.sort();
     Ok(names)
-}
-
-/// Whoever measures decides how long.
-fn far() -> Instant {
-    Instant::now() + Duration::from_secs(24 * 60 * 60)
 }
 
 /// They take an hour.

@@ -2,11 +2,7 @@
 //!
 //! The programs that drive Chromium lie in `tests/interop/browser`.
 
-use std::{
-    path::PathBuf,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::Command, time::Instant};
 
 use anyhow::{Result, bail};
 
@@ -53,12 +49,12 @@ pub(crate) fn bench(name: &str, rest: &[String]) -> Result<bool> {
     setup::ensure(&needs, false)?;
     eprintln!("== {name}, with Chromium");
     let build = [BUILD, &["--release", "--quiet"]].concat();
-    if !process::run(&mut workspace::cargo(&build), far(), process::print)?.success() {
+    if !process::run(&mut workspace::cargo(&build), process::far(), process::print)?.success() {
         bail!("the server and the phone could not be built");
     }
     let mut command = program(&format!("{name}.mjs"), "release")?;
     command.args(rest);
-    Ok(process::run(&mut command, far(), process::print)?.success())
+    Ok(process::run(&mut command, process::far(), process::print)?.success())
 }
 
 /// A program of the folder, told where the built programs of `profile` are.
@@ -73,11 +69,6 @@ fn program(file: &str, profile: &str) -> Result<Command> {
 
 fn folder() -> PathBuf {
     workspace::root().join("tests/interop/browser")
-}
-
-/// Whoever measures decides how long.
-fn far() -> Instant {
-    Instant::now() + Duration::from_secs(24 * 60 * 60)
 }
 
 const BENCHES: &[&str] = &["calls", "setup"];

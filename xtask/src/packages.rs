@@ -1,13 +1,15 @@
 //! Packages of other languages: where they lie in the cache, and the program that fetches them.
 
 use std::{
+    fs::{self, File, TryLockError},
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     process::{self, Line},
@@ -20,6 +22,24 @@ pub(crate) fn place(language: &str, folder: &Path, depends_on: &impl Hash) -> Pa
     depends_on.hash(&mut hasher);
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     workspace::cache().join(format!("{language}-{name}-{:016x}", hasher.finish()))
+}
+
+/// Keeps other runs away from `place` until the file is dropped.
+///
+/// # Errors
+/// Another run still has it after as long as an installation may take.
+pub(crate) fn lock(place: &Path) -> Result<File> {
+    fs::create_dir_all(workspace::cache())?;
+    let path = place.with_extension("lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(POLL),
+            Err(error) => bail!("{}: {error}", path.display()),
+        }
+    }
 }
 
 /// Runs a program that installs, and returns what it said.
@@ -41,6 +61,8 @@ pub(crate) fn run(command: &mut Command) -> Result<String> {
 
 /// A few packages arrive in seconds; longer than this the registry hangs.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
+/// How often a lock is tried.
+const POLL: Duration = Duration::from_millis(100);
 
 #[cfg(all(test, unix))]
 mod tests {

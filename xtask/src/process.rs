@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeSet,
+    env,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
@@ -38,6 +39,20 @@ impl Ended {
         match self {
             Ended::Exited(status) => status.success(),
             Ended::TimedOut => false,
+        }
+    }
+}
+
+/// The deadline of what a person waits for and can interrupt.
+pub(crate) fn far() -> Instant {
+    Instant::now() + Duration::from_secs(24 * 60 * 60)
+}
+
+/// Keeps the settings of somebody's own server and phone away from a child.
+pub(crate) fn without_settings(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("RINGBACK_") {
+            command.env_remove(name);
         }
     }
 }

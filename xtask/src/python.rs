@@ -31,6 +31,7 @@ fn environment(folder: &Path) -> Result<PathBuf> {
     let python = place.join("bin/python");
     // Scripts of an environment know its path, so it is made in place; the mark says that it is complete.
     let complete = place.join("complete");
+    let _lock = packages::lock(&place)?;
     if complete.is_file() && python.is_file() {
         return Ok(python);
     }

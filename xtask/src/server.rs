@@ -1,7 +1,6 @@
 //! `ringback-server` as a process of its own, on a free port of the loopback interface.
 
 use std::{
-    env,
     path::Path,
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -9,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::process::{Group, Line};
+use crate::process::{self, Group, Line};
 
 /// A server that runs. Dropping it kills it.
 #[derive(Debug)]
@@ -23,12 +22,7 @@ impl Server {
     pub(crate) fn start(programs: &Path) -> Result<Server> {
         let mut command = Command::new(programs.join("ringback-server"));
         command.args(["--listen", "127.0.0.1:0", "--demo"]);
-        for (name, _) in env::vars_os() {
-            // The settings of somebody's own server.
-            if name.to_string_lossy().starts_with("RINGBACK_") {
-                command.env_remove(name);
-            }
-        }
+        process::without_settings(&mut command);
         let group = Group::spawn(command.stdin(Stdio::null()))?;
         let deadline = Instant::now() + START_LIMIT;
         let mut said = Vec::new();

@@ -15,7 +15,7 @@ pub(super) struct Delivered {
     /// From when each was due to when it came, in ms.
     pub(super) delays_ms: Vec<f64>,
     pub(super) lost: u64,
-    /// How long was sent.
+    /// From when the first was due to when the last came, or was to be sent.
     pub(super) seconds: f64,
 }
 
@@ -34,21 +34,23 @@ pub(super) async fn deliver(hub: &str, load: Load) -> Result<Delivered, BoxError
         let first = start + each.mul_f64(n as f64 / pairs as f64);
         running.spawn(async move {
             let schedule = Schedule { topic: format!("pair:{n}"), start, first, each, until };
-            let (sent, delays) = tokio::join!(send(writer, &schedule), receive(reader, start, until + LAST));
+            let (sent, received) =
+                tokio::join!(send(writer, &schedule), receive(reader, start, until + LAST));
             // Their other halves stay open until here.
             drop((receiving, idle));
-            sent.map(|sent| (sent, delays))
+            sent.map(|sent| (sent, received))
         });
     }
-    let (mut sent, mut delays_ms) = (0, Vec::new());
+    let (mut sent, mut delays_ms, mut took) = (0, Vec::new(), load.time);
     while let Some(pair) = running.join_next().await {
-        let (count, delays) = pair??;
+        let (count, Received { delays, last }) = pair??;
         sent += count;
         delays_ms.extend(delays);
+        took = took.max(last);
     }
     let came = delays_ms.len() as u64;
     let lost = sent.checked_sub(came).ok_or_else(|| format!("{came} messages came of {sent}"))?;
-    Ok(Delivered { delays_ms, lost, seconds: load.time.as_secs_f64() })
+    Ok(Delivered { delays_ms, lost, seconds: took.as_secs_f64() })
 }
 
 /// Opens sockets, each on a topic of its own.
@@ -92,18 +94,28 @@ async fn send(mut writer: Writer, schedule: &Schedule) -> Result<u64, BoxError> 
     Ok(sent)
 }
 
-/// How late each message came, in ms, until nothing more can come.
-async fn receive(mut reader: Reader, start: Instant, until: Instant) -> Vec<f64> {
-    let mut delays = Vec::new();
+/// What one socket received.
+#[derive(Default)]
+struct Received {
+    /// How late each message was, in ms.
+    delays: Vec<f64>,
+    /// When the last one came, counted from the start.
+    last: Duration,
+}
+
+/// Reads until nothing more can come.
+async fn receive(mut reader: Reader, start: Instant, until: Instant) -> Received {
+    let mut received = Received::default();
     while let Ok(Some(Ok(message))) = timeout_at(until, reader.next()).await {
         let now = start.elapsed();
         let digits = body(&message).and_then(|body| body.get(AT_FROM..AT_FROM + AT_DIGITS));
         let due = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         if let Some(due) = due {
-            delays.push(now.saturating_sub(Duration::from_nanos(due)).as_secs_f64() * 1e3);
+            received.delays.push(now.saturating_sub(Duration::from_nanos(due)).as_secs_f64() * 1e3);
+            received.last = now;
         }
     }
-    delays
+    received
 }
 
 /// A call's messages have 300 to 1,500 bytes.
