@@ -12,6 +12,8 @@ import { Row } from "./lib/row.mjs";
 
 /** A hundred packets after the first second. */
 const TALK_MS = 2_000;
+/** As many tell one bad moment of the machine from a steady fault. */
+const WORST = 8;
 const MOST_PERCENT = 0.5;
 const MOST_ABOVE_PEER = 0.2;
 const LONGEST_ROUND_MS = 60_000;
@@ -20,11 +22,19 @@ const { stage, options, close } = await open();
 const calls = Number(options.calls);
 let good = false;
 await stage.play(async () => {
-  const out = await Row.open(stage, "browser to native");
-  const back = await Row.open(stage, "native to browser");
-  const peer = await Row.open(stage, "browser to browser");
-  while (out.count < calls) for (const row of [out, back, peer]) await row.call(TALK_MS);
+  const rows = [];
+  for (const direction of ["browser to native", "native to browser", "browser to browser"]) {
+    rows.push(await Row.open(stage, direction));
+  }
+  const [out, back, peer] = rows;
+  while (out.count < calls) for (const row of rows) await row.call(TALK_MS);
 
+  for (const row of rows) {
+    for (const [role, calls] of Object.entries(row.worst(WORST))) {
+      const figures = calls.map((percent) => percent.toFixed(1)).join(" ");
+      console.error(`${row.direction}, heard by the ${role}: % concealed in the worst calls: ${figures}`);
+    }
+  }
   const among = Object.values(peer.concealed());
   const peerPercent = (among[0] + among[1]) / 2;
   const ours = [

@@ -9,11 +9,13 @@ import { pause } from "./wait.mjs";
 
 export class Row {
   count = 0;
+  direction;
   #members;
 
   /** Brings the two phones of `direction` online. */
   static async open(stage, direction) {
     const row = new Row();
+    row.direction = direction;
     row.#members = await Promise.all(PAIRS[direction](stage));
     return row;
   }
@@ -29,8 +31,10 @@ export class Row {
     await pause(talkMs);
     const after = await this.#counters();
     this.#members.forEach((member, at) => {
-      member.concealed += after[at].concealed - before[at].concealed;
-      member.played += after[at].played - before[at].played;
+      const [concealed, played] = ["concealed", "played"].map((what) => after[at][what] - before[at][what]);
+      member.concealed += concealed;
+      member.played += played;
+      member.calls.push((100 * concealed) / played);
     });
     await press(caller, "hangUp");
     await Promise.all([caller.ended(marks[0]), callee.ended(marks[1])]);
@@ -42,6 +46,12 @@ export class Row {
     return Object.fromEntries(
       this.#members.map(({ role, concealed, played }) => [role, (100 * concealed) / played]),
     );
+  }
+
+  /** The percentages of the worst calls, worst first, by who heard them. */
+  worst(count) {
+    const first = (calls) => [...calls].sort((a, b) => b - a).slice(0, count);
+    return Object.fromEntries(this.#members.map(({ role, calls }) => [role, first(calls)]));
   }
 
   #counters() {
@@ -66,7 +76,7 @@ const PAIRS = {
 };
 
 async function member(role, expectedHz, opening) {
-  return { role, expectedHz, phone: await opening, concealed: 0, played: 0 };
+  return { role, expectedHz, phone: await opening, concealed: 0, played: 0, calls: [] };
 }
 
 /** Seconds made up, and seconds played, both since the call began; only differences mean something. */
