@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 /// This machine, or one on a network that is not routed: there no certificate can be had.
+#[cfg(feature = "supabase")]
 pub(crate) fn is_local(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse() {
         Ok(ip) => is_local_address(ip),
@@ -10,7 +11,7 @@ pub(crate) fn is_local(host: &str) -> bool {
     }
 }
 
-/// The same of an address.
+/// Whether an address is one of this machine, or on a network that is not routed.
 pub(crate) fn is_local_address(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
@@ -18,7 +19,7 @@ pub(crate) fn is_local_address(ip: IpAddr) -> bool {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "supabase"))]
 mod tests {
     use super::*;
 
