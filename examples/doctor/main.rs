@@ -17,8 +17,7 @@ use ringback_examples::server::Server;
 
 use self::args::Args;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -28,17 +27,27 @@ async fn main() -> ExitCode {
         }
     };
     tracing_subscriber::fmt().with_env_filter(&args.log).with_writer(std::io::stderr).init();
-    match run(&args).await {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return could_not_look(&error),
+    };
+    let ran = runtime.block_on(run(&args));
+    // A thread may still wait for a sound system that hangs, or for the address of a name.
+    runtime.shutdown_background();
+    match ran {
         Ok(verdict) => ExitCode::from(match verdict {
             Verdict::Skipped | Verdict::Ok => 0,
             Verdict::Warning => 1,
             Verdict::Problem => 2,
         }),
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "doctor: {error}");
-            ExitCode::from(COULD_NOT_LOOK)
-        }
+        Err(error) => could_not_look(&*error),
     }
+}
+
+fn could_not_look(error: &dyn Error) -> ExitCode {
+    // If nobody reads, the status still tells.
+    let _ = writeln!(std::io::stderr(), "doctor: {error}");
+    ExitCode::from(COULD_NOT_LOOK)
 }
 
 async fn run(args: &Args) -> Result<Verdict, Box<dyn Error>> {

@@ -103,10 +103,10 @@ fn paint(verdict: Verdict) -> &'static str {
 fn summary(verdict: Verdict, language: Language) -> &'static str {
     match (language, verdict) {
         (Language::En, Verdict::Ok | Verdict::Skipped) => "All is fine.",
-        (Language::En, Verdict::Warning) => "Calls work from here, with the warnings above.",
+        (Language::En, Verdict::Warning) => "Nothing is broken, but see the warnings above.",
         (Language::En, Verdict::Problem) => "There are problems to mend.",
         (Language::Fr, Verdict::Ok | Verdict::Skipped) => "Tout va bien.",
-        (Language::Fr, Verdict::Warning) => "Les appels fonctionnent d’ici, avec les réserves ci-dessus.",
+        (Language::Fr, Verdict::Warning) => "Rien n’est en panne, mais voyez les réserves ci-dessus.",
         (Language::Fr, Verdict::Problem) => "Il y a des problèmes à corriger.",
     }
 }
@@ -130,8 +130,9 @@ fn figures(check: &Check) -> Value {
         Check::Clock(ClockFinding::Ahead { ms }) => json!({"ahead_ms": ms}),
         Check::Clock(ClockFinding::Unknown) => json!({}),
         Check::IceServers(finding) => match finding {
-            IceServersFinding::Listed { stun, turn, expires_in } => {
-                json!({"stun": stun, "turn": turn, "expires_in_s": expires_in.map(|left| left.as_secs())})
+            IceServersFinding::Listed { stun, turn, expires_in, took } => {
+                let left = expires_in.map(|left| left.as_secs());
+                json!({"stun": stun, "turn": turn, "expires_in_s": left, "took_ms": ms(*took)})
             }
             IceServersFinding::NotSet | IceServersFinding::Failed(_) | IceServersFinding::Silent => json!({}),
         },

@@ -36,16 +36,27 @@ impl Coturn {
     /// Starts one, and waits until it answers.
     ///
     /// # Errors
-    /// `NotFound` if coturn is not installed; `TimedOut` if it does not answer within 10 s.
+    /// `NotFound` if coturn is not installed; `TimedOut` if it does not answer within 10 s, three times in a row.
     pub fn start_with(config: &CoturnConfig<'_>) -> io::Result<Self> {
-        // Free a moment ago; should somebody else take one, coturn does not answer.
+        let mut tries = 1;
+        loop {
+            match Self::try_start(config) {
+                // Somebody else took one of its ports.
+                Err(error) if tries < MOST_TRIES && is_port_taken(&error) => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    fn try_start(config: &CoturnConfig<'_>) -> io::Result<Self> {
+        // Free a moment ago; should somebody else take one, coturn ends or does not answer.
         let addr = free_for_both()?;
         let tls_addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let dir =
             std::env::temp_dir().join(format!("ringback-coturn-{}-{}", std::process::id(), addr.port()));
         fs::create_dir_all(&dir)?;
         let child = spawn(config, addr, tls_addr, &dir).inspect_err(|_| drop(fs::remove_dir_all(&dir)))?;
-        let coturn = Self { child, addr, tls_addr: config.tls.map(|_| tls_addr), dir };
+        let mut coturn = Self { child, addr, tls_addr: config.tls.map(|_| tls_addr), dir };
         coturn.wait()?;
         Ok(coturn)
     }
@@ -60,11 +71,11 @@ impl Coturn {
         self.tls_addr
     }
 
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&mut self) -> io::Result<()> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
         let until = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < until {
+        while Instant::now() < until && self.child.try_wait()?.is_none() {
             socket.send_to(&BINDING_REQUEST, self.addr)?;
             // A port that nobody has yet answers with an error at once, on a connected socket only.
             let answers = socket.recv_from(&mut [0; 512]).is_ok();
@@ -119,11 +130,17 @@ fn spawn(config: &CoturnConfig<'_>, addr: SocketAddr, tls_addr: SocketAddr, dir:
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
+fn is_port_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::TimedOut)
+}
+
 /// A port that neither UDP nor TCP uses.
 fn free_for_both() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     UdpSocket::bind(listener.local_addr()?)?.local_addr()
 }
 
+/// Of ports that are free a moment before, one in thousands is taken.
+const MOST_TRIES: usize = 3;
 /// RFC 8489 section 5, without attributes.
 const BINDING_REQUEST: [u8; 20] = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];

@@ -131,10 +131,10 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "terminal",
         budget: minutes(4),
-        covers: "the terminal phone in a real pseudo-terminal, and on a pipe, against the hub",
+        covers: "the terminal phone in a real pseudo-terminal and on a pipe, and the doctor, against the server",
         needs: &[],
         steps: &[
-            Step::Build(&["build", "--workspace", "--example=phone"]),
+            Step::Build(&["build", "--workspace", "--example=phone", "--example=doctor"]),
             Step::Cargo(&["test", "--no-fail-fast", "--workspace", "--test=terminal*"]),
         ],
     },

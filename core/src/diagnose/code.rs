@@ -1,8 +1,8 @@
 //! The stable codes of checks and findings: for logs, dashboards and tests. They never change.
 
 use super::finding::{
-    Check, ClockFinding, DeviceFinding, IceServersFinding, MappingFinding, RelayFinding, SignalingFinding,
-    StunFinding, TurnFinding, TurnTransport, Verdict,
+    Check, ClockFinding, DeviceFinding, IceServersFinding, MappingFinding, RelayFinding, SHORT_LIFE,
+    SLOW_LIST, SignalingFinding, StunFinding, TurnFinding, TurnTransport, Verdict,
 };
 use crate::audio::{DeviceError, DeviceKind};
 use crate::media::ice::IceServersError;
@@ -59,10 +59,11 @@ impl Check {
             Check::IceServers(finding) => match finding {
                 IceServersFinding::NotSet => "not_set",
                 IceServersFinding::Listed { turn: 0, .. } => "no_turn",
-                IceServersFinding::Listed { .. } => match self.verdict() {
-                    Verdict::Warning | Verdict::Problem => "short_lived",
-                    Verdict::Skipped | Verdict::Ok => "listed",
-                },
+                IceServersFinding::Listed { expires_in: Some(left), .. } if *left < SHORT_LIFE => {
+                    "short_lived"
+                }
+                IceServersFinding::Listed { took, .. } if *took > SLOW_LIST => "slow",
+                IceServersFinding::Listed { .. } => "listed",
                 IceServersFinding::Failed(IceServersError::Unreachable) => "unreachable",
                 IceServersFinding::Failed(IceServersError::Refused) => "refused",
                 IceServersFinding::Failed(IceServersError::SignedOut) => "signed_out",
@@ -156,6 +157,7 @@ fn server(failure: ServerFailure) -> &'static str {
             TlsFailure::NotYetValid => "certificate_not_yet_valid",
             TlsFailure::UnknownIssuer => "certificate_unknown_issuer",
             TlsFailure::WrongName => "certificate_wrong_name",
+            TlsFailure::Authority => "certificate_of_authority",
             TlsFailure::Certificate => "certificate_refused",
             TlsFailure::NotTls => "not_tls",
             TlsFailure::Silent => "tls_silent",

@@ -136,6 +136,8 @@ pub enum IceServersFinding {
         turn: usize,
         /// How long it holds; `None` for ever.
         expires_in: Option<Duration>,
+        /// How long its source took.
+        took: Duration,
     },
     /// It could not be had, or is wrong.
     Failed(IceServersError),
@@ -169,9 +171,9 @@ pub enum StunFinding {
 pub enum MappingFinding {
     /// They do: direct calls through this network's address translation are likely to work.
     Same,
-    /// They do not: the address translation is symmetric, and calls depend on a relay.
+    /// They do not: the address translation is symmetric, and calls to most other networks depend on a relay.
     Different,
-    /// Fewer than two servers answered.
+    /// Fewer than two servers that can be compared answered.
     Unknown,
 }
 
@@ -223,7 +225,7 @@ pub enum RelayFinding {
     Works,
     /// Only TCP or TLS gets through, and calls are relayed over UDP only.
     StreamOnly,
-    /// No server relays.
+    /// No server relays: none does, or there is none behind an address translation that needs one.
     Missing,
 }
 
@@ -253,6 +255,7 @@ impl Check {
                 IceServersFinding::Listed { expires_in: Some(left), .. } if *left < SHORT_LIFE => {
                     Verdict::Warning
                 }
+                IceServersFinding::Listed { took, .. } if *took > SLOW_LIST => Verdict::Warning,
                 IceServersFinding::Listed { .. } => Verdict::Ok,
                 IceServersFinding::Failed(_) | IceServersFinding::Silent => Verdict::Problem,
             },
@@ -303,5 +306,7 @@ impl Check {
 const SLOW: Duration = Duration::from_secs(1);
 /// Servers commonly allow a minute; half of it is a warning in time.
 const MOST_SKEW_MS: u64 = 30_000;
+/// A call waits a second for its first list. An Edge Function that starts cold may take two.
+pub(super) const SLOW_LIST: Duration = Duration::from_millis(2_500);
 /// A call that starts now would need a new list before it is connected.
 pub(super) const SHORT_LIFE: Duration = Duration::from_secs(60);

@@ -14,7 +14,9 @@ use super::{
 use crate::media::ice::{self, IceScheme, IceServer, IceServers, IceTransport, IceUrl};
 use crate::net::Resolver;
 use crate::net::failure::ServerFailure;
-use crate::net::stun::{AllocateError, Answer, Carrier, Request, Target, Wire, allocate, mappings};
+use crate::net::stun::{
+    AllocateError, Answer, Carrier, Request, Target, Wire, allocate, comparable, mappings,
+};
 use crate::net::tls;
 
 /// One URL of the list.
@@ -37,9 +39,11 @@ pub(super) async fn check(
     source: Option<&dyn IceServers>,
     resolver: &dyn Resolver,
     roots: &RootCertificates,
+    until: Instant,
 ) -> Vec<Check> {
     let Some(source) = source else { return vec![Check::IceServers(IceServersFinding::NotSet)] };
-    let list = match timeout(LIST_LIMIT, source.fetch()).await {
+    let start = Instant::now();
+    let list = match timeout(CHECK_LIMIT, source.fetch()).await {
         Ok(fetched) => fetched.and_then(|list| ice::check(&list.servers).map(|()| list)),
         Err(_) => return vec![Check::IceServers(IceServersFinding::Silent)],
     };
@@ -50,15 +54,15 @@ pub(super) async fn check(
     let servers = servers(&list.servers);
     let count = |stun| servers.iter().filter(|server| server.url.scheme.is_stun() == stun).count();
     let (stun, turn) = (count(true), count(false));
-    let listed = IceServersFinding::Listed { stun, turn, expires_in: list.expires_in };
+    let listed = IceServersFinding::Listed { stun, turn, expires_in: list.expires_in, took: start.elapsed() };
     let probe = Probe {
         resolver,
         tls: Carrier::Tls(Arc::new(tls::client_config(roots.certificates()))),
-        until: Instant::now() + CHECK_LIMIT,
+        until: until.min(Instant::now() + CHECK_LIMIT),
     };
     let (answers, mapping) =
         tokio::join!(join_all(servers.iter().map(|server| probe.server(server))), probe.mapping(&servers));
-    let relay = relay(&answers);
+    let relay = relay(&answers, mapping);
     let mut checks = vec![Check::IceServers(listed)];
     checks.extend(answers);
     checks.extend(mapping.map(Check::Mapping));
@@ -151,7 +155,7 @@ impl Probe<'_> {
         }
     }
 
-    /// `None` with fewer than two servers to ask.
+    /// `None` with fewer than two servers that can be compared.
     async fn mapping(&self, servers: &[Server]) -> Option<MappingFinding> {
         let udp = |server: &&Server| server.url.is_usable();
         let targets = join_all(servers.iter().filter(udp).map(async |server| {
@@ -159,12 +163,11 @@ impl Probe<'_> {
             addresses.first().copied()
         }));
         let targets: Vec<SocketAddr> = targets.await.into_iter().flatten().collect();
-        // Two hosts tell more than two ports of one.
-        let first = *targets.first()?;
-        let family = || targets.iter().filter(|address| address.is_ipv4() == first.is_ipv4());
-        let elsewhere = family().find(|address| address.ip() != first.ip());
-        let second = *elsewhere.or_else(|| family().find(|address| **address != first))?;
-        Some(match mappings([first, second], self.until).await {
+        let targets = comparable(&targets);
+        if targets.is_empty() {
+            return None;
+        }
+        Some(match mappings(&targets, self.until).await {
             Some([a, b]) if a == b => MappingFinding::Same,
             Some(_) => MappingFinding::Different,
             None => MappingFinding::Unknown,
@@ -172,14 +175,14 @@ impl Probe<'_> {
     }
 }
 
-/// What the allocations mean for calls; `None` without a TURN server.
-fn relay(checks: &[Check]) -> Option<RelayFinding> {
+/// What the allocations mean for calls; `None` without a TURN server, unless calls depend on one.
+fn relay(checks: &[Check], mapping: Option<MappingFinding>) -> Option<RelayFinding> {
     let works = |check: &Check, udp: bool| {
         matches!(check, Check::Turn { transport, .. } if (*transport == TurnTransport::Udp) == udp)
             && matches!(check.verdict(), Verdict::Ok | Verdict::Warning)
     };
     if !checks.iter().any(|check| matches!(check, Check::Turn { .. })) {
-        return None;
+        return (mapping == Some(MappingFinding::Different)).then_some(RelayFinding::Missing);
     }
     Some(if checks.iter().any(|check| works(check, true)) {
         RelayFinding::Works
@@ -208,8 +211,6 @@ impl IceScheme {
     }
 }
 
-/// With the limit of a check behind it, the whole stays under 8 s.
-const LIST_LIMIT: Duration = Duration::from_millis(2500);
 /// An app has a handful; each is asked at once.
 const MOST_SERVERS: usize = 16;
 /// RFC 8656 section 19.

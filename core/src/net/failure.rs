@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{CertificateError, OtherError};
 
 /// Why a STUN or TURN server could not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -45,6 +45,10 @@ pub enum TlsFailure {
     /// The certificate is for another name.
     #[error("its certificate is for another name")]
     WrongName,
+    /// The certificate is that of an authority (CA:TRUE), as `openssl req -x509` makes them. It is refused even where
+    /// it is trusted.
+    #[error("its certificate is that of an authority")]
+    Authority,
     /// Something else is wrong with the certificate.
     #[error("its certificate is refused")]
     Certificate,
@@ -77,6 +81,9 @@ impl TlsFailure {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                     TlsFailure::WrongName
                 }
+                CertificateError::Other(OtherError(other)) if is_of_an_authority(&**other) => {
+                    TlsFailure::Authority
+                }
                 _ => TlsFailure::Certificate,
             },
             rustls::Error::NoCertificatesPresented => TlsFailure::Certificate,
@@ -84,4 +91,9 @@ impl TlsFailure {
             _ => TlsFailure::Handshake,
         })
     }
+}
+
+/// rustls has no word for it, but passes on what its verifier says.
+fn is_of_an_authority(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }

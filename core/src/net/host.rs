@@ -3,15 +3,23 @@
 use std::net::IpAddr;
 
 /// This machine, or one on a network that is not routed: there no certificate can be had.
+#[cfg(feature = "supabase")]
 pub(crate) fn is_local(host: &str) -> bool {
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(ip) => is_local_address(ip),
         Err(_) => host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local"),
     }
 }
 
-#[cfg(test)]
+/// Whether an address is one of this machine, or on a network that is not routed.
+pub(crate) fn is_local_address(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(all(test, feature = "supabase"))]
 mod tests {
     use super::*;
 

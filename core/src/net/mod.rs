@@ -2,7 +2,7 @@
 
 #[cfg(feature = "diagnose")]
 pub(crate) mod failure;
-#[cfg(feature = "supabase")]
+#[cfg(any(feature = "supabase", feature = "diagnose"))]
 pub(crate) mod host;
 #[cfg(feature = "supabase")]
 pub(crate) mod http;

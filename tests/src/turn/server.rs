@@ -72,7 +72,7 @@ impl TestServer {
     /// Starts coturn.
     ///
     /// # Errors
-    /// `NotFound` if it is not installed; `TimedOut` if it does not answer within 10 s.
+    /// `NotFound` if it is not installed; `TimedOut` if it does not answer.
     pub async fn coturn(rules: Rules) -> io::Result<Self> {
         let CertifiedKey { cert, signing_key } = certificate()?;
         let certificate = cert.der().clone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Texts, fixed, ms, span};
-use crate::diagnose::finding::SHORT_LIFE;
+use crate::diagnose::finding::{SHORT_LIFE, SLOW_LIST};
 use crate::diagnose::{
     IceServersFinding, MappingFinding, RelayFinding, StunFinding, TurnFinding, TurnTransport,
 };
@@ -24,8 +24,8 @@ pub(super) fn list(finding: &IceServersFinding) -> Texts {
                  serveur TURN."
             ),
         ),
-        IceServersFinding::Listed { stun, turn, expires_in } => {
-            let (english, french) = holds(*expires_in);
+        IceServersFinding::Listed { stun, turn, expires_in, took } => {
+            let (english, french) = quality(*expires_in, *took);
             (
                 format!("STUN: {stun}, TURN: {turn}. {english}"),
                 format!("STUN\u{a0}: {stun}, TURN\u{a0}: {turn}. {french}"),
@@ -65,12 +65,10 @@ pub(super) fn list(finding: &IceServersFinding) -> Texts {
     }
 }
 
-fn holds(expires_in: Option<Duration>) -> Texts {
-    let Some(left) = expires_in else {
-        return fixed("The list does not expire.", "La liste n’expire pas.");
-    };
-    let (english, french) = span(left);
-    if left < SHORT_LIFE {
+/// The worst that is to be said of a list, as its verdict is found.
+fn quality(expires_in: Option<Duration>, took: Duration) -> Texts {
+    if let Some(left) = expires_in.filter(|left| *left < SHORT_LIFE) {
+        let (english, french) = span(left);
         return (
             format!("The list holds for {english}, which is too short for a call: mint it for an hour."),
             format!(
@@ -78,7 +76,25 @@ fn holds(expires_in: Option<Duration>) -> Texts {
             ),
         );
     }
-    (format!("The list holds for {english}."), format!("La liste est valable {french}."))
+    if took > SLOW_LIST {
+        let (english, french) = ms(took);
+        return (
+            format!(
+                "The list took {english}. A call that is made as soon as the phone starts goes without it: make its \
+                 source faster."
+            ),
+            format!(
+                "La liste a mis {french}. Un appel passé dès le démarrage du téléphone s’en passe\u{a0}: accélérez sa \
+                 source."
+            ),
+        );
+    }
+    match expires_in.map(span) {
+        Some((english, french)) => {
+            (format!("The list holds for {english}."), format!("La liste est valable {french}."))
+        }
+        None => fixed("The list does not expire.", "La liste n’expire pas."),
+    }
 }
 
 pub(super) fn stun(finding: StunFinding) -> Texts {
@@ -116,8 +132,9 @@ pub(super) fn mapping(finding: MappingFinding) -> Texts {
              ce réseau, les appels ont souvent besoin d’un serveur TURN.",
         ),
         MappingFinding::Unknown => fixed(
-            "Fewer than two servers answered over UDP, so nothing can be said of the address translation.",
-            "Moins de deux serveurs ont répondu sur UDP\u{a0}: impossible de juger la traduction d’adresses.",
+            "Fewer than two servers that can be compared answered over UDP, so nothing can be said of the address \
+             translation.",
+            "Moins de deux serveurs comparables ont répondu sur UDP\u{a0}: impossible de juger la traduction d’adresses.",
         ),
     }
 }
@@ -211,9 +228,10 @@ pub(super) fn relay(finding: RelayFinding) -> Texts {
              chemin direct échoueront\u{a0}: laissez passer UDP jusqu’au serveur, ou changez de réseau.",
         ),
         RelayFinding::Missing => fixed(
-            "No TURN server relays. Calls without a direct path will fail: mend what is said of the servers above.",
+            "No TURN server relays. Calls without a direct path will fail: mend what is said of the servers above, or \
+             add a TURN server.",
             "Aucun serveur TURN ne relaie. Les appels sans chemin direct échoueront\u{a0}: corrigez ce qui est dit des \
-             serveurs ci-dessus.",
+             serveurs ci-dessus, ou ajoutez un serveur TURN.",
         ),
     }
 }
@@ -280,6 +298,13 @@ fn tls(failure: TlsFailure) -> Texts {
              this name.",
             "Le certificat du serveur est établi pour un autre nom. Utilisez ce nom dans l’URL, ou obtenez un certificat \
              pour le bon nom.",
+        ),
+        TlsFailure::Authority => fixed(
+            "The server shows the certificate of an authority (CA:TRUE), as self-signed ones often are. It is refused even \
+             where it is trusted: use one of a public authority, or issue one for the server.",
+            "Le serveur présente un certificat d’autorité (CA:TRUE), comme le sont souvent les certificats auto-signés. Il \
+             est refusé même là où il est connu\u{a0}: utilisez celui d’une autorité publique, ou émettez-en un pour le \
+             serveur.",
         ),
         TlsFailure::Certificate => fixed(
             "The server’s certificate is refused. Check its form, its purpose and its chain.",

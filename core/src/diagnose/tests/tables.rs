@@ -56,9 +56,10 @@ fn all() -> Vec<Check> {
     all.push(Check::Clock(ClockFinding::Unknown));
     let lists = [
         IceServersFinding::NotSet,
-        IceServersFinding::Listed { stun: 1, turn: 0, expires_in: None },
-        IceServersFinding::Listed { stun: 1, turn: 3, expires_in: Some(Duration::from_secs(3600)) },
-        IceServersFinding::Listed { stun: 1, turn: 3, expires_in: Some(Duration::from_secs(1)) },
+        listed(0, None, Duration::ZERO),
+        listed(3, Some(3600), Duration::ZERO),
+        listed(3, Some(3600), Duration::from_secs(3)),
+        listed(3, Some(1), Duration::from_secs(3)),
         IceServersFinding::Failed(IceServersError::Unreachable),
         IceServersFinding::Failed(IceServersError::Refused),
         IceServersFinding::Failed(IceServersError::SignedOut),
@@ -97,12 +98,17 @@ fn all() -> Vec<Check> {
     all
 }
 
+fn listed(turn: usize, expires_in_s: Option<u64>, took: Duration) -> IceServersFinding {
+    IceServersFinding::Listed { stun: 1, turn, expires_in: expires_in_s.map(Duration::from_secs), took }
+}
+
 fn failures() -> Vec<ServerFailure> {
     let tls = [
         TlsFailure::Expired,
         TlsFailure::NotYetValid,
         TlsFailure::UnknownIssuer,
         TlsFailure::WrongName,
+        TlsFailure::Authority,
         TlsFailure::Certificate,
         TlsFailure::NotTls,
         TlsFailure::Silent,

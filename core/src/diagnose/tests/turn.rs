@@ -1,11 +1,11 @@
 //! STUN and TURN servers, each with its verdict.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::*;
 use crate::net::stun::testing::{Reply, Script, tcp, tls, udp};
@@ -16,10 +16,8 @@ fn mapped(port: u16) -> Reply {
     Reply::Mapped(SocketAddr::new(MAPPED.ip(), port))
 }
 
-/// A loopback port at which nobody listens.
-fn closed() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
+/// A loopback port at which nobody listens, and that no test is given.
+const CLOSED: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 async fn stun_code(script: Script) -> (&'static str, Verdict) {
     let check = server(format!("stun:{}", udp(script).await)).await;
@@ -49,9 +47,9 @@ async fn a_name_is_looked_up_with_the_resolver() {
 
 #[tokio::test]
 async fn a_port_at_which_nobody_listens_is_closed() {
-    assert_eq!(server(format!("stun:{}", closed())).await.code(), "port_closed");
-    assert_eq!(server(format!("turn:{}?transport=tcp", closed())).await.code(), "port_closed");
-    assert_eq!(server(format!("turns:{}", closed())).await.code(), "port_closed");
+    assert_eq!(server(format!("stun:{CLOSED}")).await.code(), "port_closed");
+    assert_eq!(server(format!("turn:{CLOSED}?transport=tcp")).await.code(), "port_closed");
+    assert_eq!(server(format!("turns:{CLOSED}")).await.code(), "port_closed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,13 +70,35 @@ async fn a_stun_server_that_refuses_tells_its_code() {
 #[tokio::test]
 async fn servers_that_see_one_address_make_direct_calls_likely() {
     for (second, code) in [(1, "same"), (2, "different")] {
-        let urls = [
-            format!("stun:{}", udp(Script::always(mapped(1))).await),
-            format!("stun:{}", udp(Script::always(mapped(second))).await),
-        ];
-        let checks = servers(&urls, "rider", RootCertificates::default()).await;
+        let checks = seen_at([1, second]).await;
         assert_eq!((checks[2].subject(), checks[2].code()), ("mapping", code));
     }
+}
+
+/// The checks of two STUN servers that see us at these ports.
+async fn seen_at(ports: [u16; 2]) -> Vec<Check> {
+    let urls = [
+        format!("stun:{}", udp(Script::always(mapped(ports[0]))).await),
+        format!("stun:{}", udp(Script::always(mapped(ports[1]))).await),
+    ];
+    servers(&urls, "rider", RootCertificates::default()).await
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_says_nothing_of_the_mapping() {
+    let refuses = udp(Script::always(Reply::Code(403))).await;
+    let urls = [format!("stun:{refuses}"), format!("stun:{}", udp(Script::always(mapped(1))).await)];
+    let checks = servers(&urls, "rider", RootCertificates::default()).await;
+    assert_eq!(checks.last(), Some(&Check::Mapping(MappingFinding::Unknown)));
+}
+
+#[tokio::test]
+async fn a_symmetric_mapping_without_a_turn_server_is_a_problem() {
+    let checks = seen_at([1, 2]).await;
+    assert_eq!(checks.last(), Some(&Check::Relay(RelayFinding::Missing)));
+    assert_eq!(Diagnosis { checks }.verdict(), Verdict::Problem);
+    let checks = seen_at([1, 1]).await;
+    assert_eq!(Diagnosis { checks }.verdict(), Verdict::Ok);
 }
 
 #[tokio::test]
@@ -148,7 +168,7 @@ async fn a_server_that_takes_connections_and_says_nothing_is_told_apart() {
 #[tokio::test]
 async fn udp_that_is_blocked_while_tcp_works_is_a_problem_for_calls() {
     let open = Script::always(mapped(1));
-    let urls = [format!("turn:{}", closed()), format!("turn:{}?transport=tcp", tcp(Some(open)).await)];
+    let urls = [format!("turn:{CLOSED}"), format!("turn:{}?transport=tcp", tcp(Some(open)).await)];
     let checks = servers(&urls, "rider", RootCertificates::default()).await;
     assert_eq!(checks.last(), Some(&Check::Relay(RelayFinding::StreamOnly)));
     let none = servers(&urls[..1], "rider", RootCertificates::default()).await;
@@ -186,16 +206,25 @@ impl Authority {
         params.not_after = date_time_ymd(to, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        tls(Arc::new(config), Script::always(mapped(1))).await
+        server_with(certificate.der().clone(), &key).await
     }
+
+    /// A server that shows the authority's own certificate, as `openssl req -x509` makes one.
+    async fn itself(&self) -> SocketAddr {
+        server_with(self.0.der().clone(), self.0.key()).await
+    }
+}
+
+async fn server_with(certificate: CertificateDer<'static>, key: &KeyPair) -> SocketAddr {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    tls(Arc::new(config), Script::always(mapped(1))).await
 }
 
 #[tokio::test]
@@ -208,6 +237,8 @@ async fn what_is_wrong_with_a_certificate_is_told() {
         (authority.server("127.0.0.1", (2000, 2020)).await, authority.roots(), "certificate_expired"),
         (authority.server("127.0.0.1", (2080, 2090)).await, authority.roots(), "certificate_not_yet_valid"),
         (authority.server("turn.example", NOW).await, authority.roots(), "certificate_wrong_name"),
+        (authority.itself().await, RootCertificates::default(), "certificate_of_authority"),
+        (authority.itself().await, authority.roots(), "certificate_of_authority"),
     ];
     for (address, roots, code) in cases {
         let checks = servers(&[format!("turns:{address}")], "rider", roots).await;

@@ -16,14 +16,14 @@
 //! |---|---|
 //! | 401 | one more try with a fresh token ([`TokenWhy::Refused`]), then [`IceServersError::Refused`] |
 //! | 403 and other refusals | [`IceServersError::Refused`] |
-//! | 429, 5xx, none within 10 s | [`IceServersError::Unreachable`] |
+//! | 429, 5xx, none within 10 s, one that breaks off | [`IceServersError::Unreachable`] |
 //! | 200 with something else, more than 64 KiB, a redirection | [`IceServersError::Malformed`] |
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -187,8 +187,9 @@ enum Urls {
 
 async fn read(body: Incoming) -> Result<IceServerList, IceServersError> {
     let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|error| {
+        let too_long = error.is::<LengthLimitError>();
         tracing::debug!(error = %Redacted(error), "the answer with ICE servers was not read");
-        IceServersError::Malformed
+        if too_long { IceServersError::Malformed } else { IceServersError::Unreachable }
     })?;
     list(&body.to_bytes())
 }

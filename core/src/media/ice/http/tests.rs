@@ -143,16 +143,16 @@ async fn a_body_without_end_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn answers_that_break_off_are_told_apart_from_servers() {
+async fn answers_that_break_off_are_the_networks_fault() {
     let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{GOOD}");
-    assert_eq!(fetched(vec![cut]).await, Err(IceServersError::Malformed));
+    assert_eq!(fetched(vec![cut]).await, Err(IceServersError::Unreachable));
     assert_eq!(fetched(vec!["nonsense\r\n\r\n".to_owned()]).await, Err(IceServersError::Unreachable));
 }
 
 #[tokio::test]
 async fn nobody_at_the_address_is_unreachable() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let fetched = source(&format!("http://{gone}/")).fetch().await;
+    // Nobody listens at port 1, and no test is given it.
+    let fetched = source("http://127.0.0.1:1/").fetch().await;
     assert_eq!(fetched, Err(IceServersError::Unreachable));
 }
 

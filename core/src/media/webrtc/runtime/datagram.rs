@@ -72,6 +72,15 @@ impl Datagram {
     }
 }
 
+/// Is it wrapped for TURN, as ChannelData or as a Send or Data indication?
+pub(super) fn is_relayed(datagram: &[u8]) -> bool {
+    match datagram {
+        [0x40..=0x4f, ..] => true,
+        [0x00, 0x16 | 0x17, ..] => datagram.get(4..8) == Some(&MAGIC_COOKIE),
+        _ => false,
+    }
+}
+
 fn dtls(datagram: &[u8]) -> Dtls {
     let sealed = epoch(datagram) > 0;
     match datagram[0] {
@@ -109,9 +118,7 @@ fn without_turn(datagram: &[u8]) -> &[u8] {
         [0x40..=0x4f, _, high, low, rest @ ..] => {
             &rest[..rest.len().min(usize::from(u16::from_be_bytes([*high, *low])))]
         }
-        [0x00, 0x16 | 0x17, ..] if datagram.get(4..8) == Some(&MAGIC_COOKIE) => {
-            data_attribute(datagram).unwrap_or(datagram)
-        }
+        [0x00, ..] if is_relayed(datagram) => data_attribute(datagram).unwrap_or(datagram),
         _ => datagram,
     }
 }

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::datagram::{Datagram, Dtls, Stun};
+use super::datagram::{Datagram, Dtls, Stun, is_relayed};
 
 /// What came too early on one socket.
 #[derive(Debug, Default)]
@@ -29,6 +29,10 @@ pub(super) struct Early {
 impl Early {
     /// The engine has been shown a datagram, and has sent no DTLS yet.
     pub(super) fn handle_incoming(&mut self, from: SocketAddr, bytes: &[u8]) {
+        // All peers of a relay come from one address.
+        if is_relayed(bytes) {
+            return;
+        }
         match Datagram::classify(bytes) {
             Datagram::Stun(Stun::Request) => {
                 if self.checks.len() < MOST_CHECKS || self.checks.contains_key(&from) {
@@ -112,6 +116,25 @@ mod tests {
             early.handle_incoming(address(2), &answer);
             assert_eq!(due(&mut early), [(address(1), HELLO.to_vec())]);
         }
+    }
+
+    #[test]
+    fn what_was_relayed_is_left_out() {
+        let channel = |bytes: &[u8]| [&[0x40, 0, 0, bytes.len() as u8], bytes].concat();
+        let indication = |bytes: &[u8]| {
+            let data = [&[0, 0x13, 0, bytes.len() as u8], bytes].concat();
+            [stun([0, 0x17]), data].concat()
+        };
+        let (mut early, check, answer) = (Early::default(), stun([0, 1]), stun([1, 1]));
+        for relayed in [channel(HELLO), channel(&check), indication(HELLO), indication(&check)] {
+            assert_ne!(Datagram::classify(&relayed), Datagram::Other, "seen through");
+            early.handle_incoming(address(1), &relayed);
+            early.handle_incoming(address(1), &answer);
+            assert!(due(&mut early).is_empty(), "{relayed:?}");
+        }
+        early.handle_incoming(address(1), HELLO);
+        early.handle_incoming(address(1), &channel(&answer));
+        assert!(due(&mut early).is_empty(), "an answer through the relay");
     }
 
     #[test]

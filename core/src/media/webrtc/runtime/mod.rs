@@ -5,7 +5,7 @@
 //!
 //! | defect | mend | where |
 //! |---|---|---|
-//! | a lost DTLS datagram stalls the handshake for a second, or for good | the last flight is repeated | `flight` |
+//! | a lost DTLS datagram stalls the handshake for a second, or for good | the last flight is repeated | `flight`, `repeat` |
 //! | a new remote candidate and a queued ClientHello wait for the next tick | the driver's sleep ends early | `wake` |
 //! | names of ICE servers are looked up on the driver task | answered at once, followed later | `names` |
 //! | the peer's close_notify and a failed handshake are not reported | read off the records | here |
@@ -21,6 +21,7 @@ mod datagram;
 mod early;
 mod flight;
 mod names;
+mod repeat;
 mod socket;
 mod wake;
 
@@ -28,18 +29,17 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::task::AbortHandle;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
 };
 
 use self::contacts::Contacts;
 use self::datagram::{Datagram, Dtls, Stun};
-use self::flight::{Copy, Flights, Next};
 use self::names::Names;
+use self::repeat::{Repeater, Sent, send};
 use self::socket::WatchedSocket;
 use self::wake::{DriverTask, KickableSleep, Wake};
 use crate::net::CachedResolver;
@@ -92,7 +92,7 @@ impl ConnectionRuntime {
         notify: impl Fn(Notice) + Send + Sync + 'static,
     ) -> (Self, RuntimeControl) {
         let shared = Arc::new(Shared {
-            repeater: Mutex::new(Repeater { flights: Flights::new(), task: None }),
+            repeater: Mutex::new(Repeater::new()),
             handshaking: AtomicBool::new(false),
             began: AtomicBool::new(false),
             contacts: Mutex::default(),
@@ -165,12 +165,6 @@ struct Shared {
     notify: Box<dyn Fn(Notice) + Send + Sync>,
 }
 
-/// The flights, and the task that repeats them: it runs while there is something to repeat.
-struct Repeater {
-    flights: Flights<Sent>,
-    task: Option<AbortHandle>,
-}
-
 /// What becomes of a datagram that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -178,13 +172,6 @@ enum Verdict {
     Pass,
     /// The engine never sees it.
     Drop,
-}
-
-/// The way a datagram left.
-#[derive(Debug, Clone)]
-struct Sent {
-    socket: Weak<dyn AsyncUdpSocket>,
-    to: SocketAddr,
 }
 
 impl Shared {
@@ -280,17 +267,7 @@ impl Shared {
 
     fn close(&self) {
         self.names.close();
-        if let Some(task) = lock(&self.repeater).task.take() {
-            task.abort();
-        }
-    }
-}
-
-impl Repeater {
-    fn ensure_task(&mut self, shared: &Arc<Shared>) {
-        if self.task.is_none() {
-            self.task = Some(tokio::spawn(repeat(Arc::downgrade(shared))).abort_handle());
-        }
+        lock(&self.repeater).close();
     }
 }
 
@@ -303,41 +280,6 @@ impl Drop for Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("handshaking", &self.handshaking).finish_non_exhaustive()
-    }
-}
-
-/// Repeats flights until there is nothing to repeat for a while, or the connection is gone.
-async fn repeat(shared: Weak<Shared>) {
-    loop {
-        let next = {
-            let Some(shared) = shared.upgrade() else { return };
-            let mut repeater = lock(&shared.repeater);
-            let next = repeater.flights.poll(now());
-            match next {
-                Next::Idle => repeater.task = None,
-                Next::Refused => {
-                    shared.handshaking.store(false, Ordering::Relaxed);
-                    (shared.notify)(Notice::Refused);
-                }
-                Next::Send(_) | Next::Wait(_) => {}
-            }
-            next
-        };
-        match next {
-            Next::Send(copies) => send(copies).await,
-            Next::Wait(at) => tokio::time::sleep_until(at.into()).await,
-            Next::Refused => {}
-            Next::Idle => return,
-        }
-    }
-}
-
-async fn send(copies: Vec<Copy<Sent>>) {
-    for Copy { route, bytes } in copies {
-        if let Some(socket) = route.socket.upgrade() {
-            // A copy that cannot be sent is a lost datagram, for which there is the next copy.
-            let _ = socket.send_to(&bytes, route.to).await;
-        }
     }
 }
 
