@@ -36,7 +36,7 @@ pub(crate) fn lock(place: &Path) -> Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(POLL),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::park_timeout(POLL),
             Err(error) => bail!("{}: {error}", path.display()),
         }
     }
