@@ -23,13 +23,7 @@ impl Server {
     pub(crate) fn start(programs: &Path) -> Result<Server> {
         let mut command = Command::new(programs.join("ringback-server"));
         command.args(["--listen", "127.0.0.1:0", "--demo"]);
-        for (name, _) in env::vars_os() {
-            // The settings of somebody's own server.
-            if name.to_string_lossy().starts_with("RINGBACK_") {
-                command.env_remove(name);
-            }
-        }
-        let group = Group::spawn(command.stdin(Stdio::null()))?;
+        let group = Group::spawn(without_settings(&mut command).stdin(Stdio::null()))?;
         let deadline = Instant::now() + START_LIMIT;
         let mut said = Vec::new();
         loop {
@@ -58,6 +52,16 @@ impl Server {
     pub(crate) fn stop(self, limit: Duration) -> Option<ExitStatus> {
         self.group.stop(limit)
     }
+}
+
+/// Keeps the settings of somebody's own server and phone from a program.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("RINGBACK_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn loopback_url(text: &str) -> Option<String> {
