@@ -1,6 +1,7 @@
 //! Two phones in one process, for tests of what stands around a phone: one of them rings.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringback::audio::{CaptureFrom, ClockedDevices, PlaybackTo};
@@ -23,7 +24,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) async fn ringing() -> Self {
         let hub = MemoryHub::new(1);
-        let (rider, driver) = (phone(&hub, "rider", 1).await, phone(&hub, "driver", 2).await);
+        let (rider, driver) = (phone(&hub, "rider").await, phone(&hub, "driver").await);
         let mut incoming = driver.incoming();
         let placed = rider.call("driver").await.unwrap();
         let rings = in_time(incoming.next()).await.unwrap();
@@ -49,8 +50,11 @@ pub(crate) async fn in_time<T>(waited: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), waited).await.expect("it comes within 30 s")
 }
 
-async fn phone(hub: &MemoryHub, user: &str, number: u8) -> Phone {
-    let device = DeviceId::from_random([number; 16]);
+async fn phone(hub: &MemoryHub, user: &str) -> Phone {
+    // A process has one phone of a user on a device, and tests run side by side.
+    static PHONES: AtomicU64 = AtomicU64::new(0);
+    let number = u128::from(PHONES.fetch_add(1, Ordering::Relaxed));
+    let device = DeviceId::from_random(number.to_be_bytes());
     let tone = CaptureFrom::Tone { frequency_hz: 440.0, level_dbfs: -20.0 };
     Phone::builder(Arc::new(hub.join(user.parse().unwrap(), device)))
         .user(user)
