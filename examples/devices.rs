@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ringback::audio::{DeviceKind, default_devices};
+use ringback_examples::terminal::harmless;
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
@@ -20,7 +21,8 @@ fn main() -> ExitCode {
         for device in listed.iter().filter(|device| device.kind == kind) {
             none = false;
             let mark = if device.is_default { "*" } else { " " };
-            let _ = writeln!(out, "  {mark} {}\n      device:{}", device.name, device.id);
+            let (name, id) = (harmless(&device.name), harmless(&device.id.0));
+            let _ = writeln!(out, "  {mark} {name}\n      device:{id}");
         }
         if none {
             let _ = writeln!(out, "    none: connect one, or start the sound server");

@@ -5,3 +5,4 @@
 pub mod ice;
 pub mod local_server;
 pub mod server;
+pub mod terminal;

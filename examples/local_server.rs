@@ -1,6 +1,6 @@
 //! What a local server says of itself: its key, its lobby, its echo bot, and a token for whoever asks.
 //!
-//! Only plain HTTP is asked, which leads to machines of one's own: a Supabase project has no such pages.
+//! Only servers without TLS are asked, as one's own are: a Supabase project has TLS, and no such pages.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Token for DemoToken {
     }
 }
 
-/// Whether the server is on this machine or on a network that is not routed, and without TLS.
+/// Whether the server looks like one's own: it is without TLS. Where it is cannot be told from a name.
 pub fn is_own_machine(server: &str) -> bool {
     server.starts_with("http://") || server.starts_with("ws://")
 }

@@ -8,6 +8,7 @@ use ringback::diagnose::{
     SignalingFinding, StunFinding, TurnFinding, Verdict,
 };
 use ringback::proto::Language;
+use ringback_examples::terminal::{harmless, harmless_json};
 use serde_json::{Value, json};
 
 /// One JSON object with every figure.
@@ -28,7 +29,7 @@ pub(crate) fn json(diagnosis: &Diagnosis, language: Language) -> io::Result<()> 
         })
         .collect();
     let whole = json!({"verdict": diagnosis.verdict().code(), "checks": checks});
-    writeln!(io::stdout().lock(), "{whole:#}")
+    writeln!(io::stdout().lock(), "{}", harmless_json(&format!("{whole:#}")))
 }
 
 /// A table: verdict, what was checked, what was found. Coloured on a terminal.
@@ -47,8 +48,8 @@ fn write_table(
     for check in &diagnosis.checks {
         let verdict = check.verdict();
         let (on, off) = if colour { (paint(verdict), "\x1b[0m") } else { ("", "") };
-        let mut lines = wrapped(&check.explain(language));
-        lines.extend(check.server().map(str::to_owned));
+        let mut lines = wrapped(&harmless(&check.explain(language)));
+        lines.extend(check.server().map(harmless));
         let title = check.title(language);
         for (number, line) in lines.iter().enumerate() {
             match number {
@@ -168,6 +169,8 @@ const WIDTH: usize = 65;
 
 #[cfg(test)]
 mod tests {
+    use ringback::audio::DeviceKind;
+
     use super::*;
 
     #[test]
@@ -179,5 +182,15 @@ mod tests {
         assert!(text.starts_with("PROBLÈME     Relais                Seul TCP ou TLS"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         assert!(text.lines().nth(1).unwrap().starts_with(&" ".repeat(35)), "{text}");
+    }
+
+    #[test]
+    fn the_name_of_a_device_does_not_steer_the_terminal() {
+        let finding = DeviceFinding::Opens { name: "head\u{9b}31mset".into() };
+        let diagnosis = Diagnosis { checks: vec![Check::Device { kind: DeviceKind::Capture, finding }] };
+        let mut out = Vec::new();
+        write_table(&mut out, &diagnosis, Language::En, false).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("head\u{fffd}31mset"), "{text:?}");
     }
 }

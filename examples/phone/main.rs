@@ -13,6 +13,8 @@ mod report;
 mod screen;
 mod setup;
 mod sound;
+#[cfg(test)]
+mod stage;
 mod stderr;
 mod stop;
 mod view;

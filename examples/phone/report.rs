@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ringback::audio::{AudioDevice, DeviceError, DeviceKind};
-use ringback::proto::call::{CallState, Delivery};
+use ringback::proto::call::{CallState, Delivery, Incoming};
 use ringback::proto::{CallId, End, Language};
 use ringback::signaling::supabase::Online;
 use ringback::{CallStats, EventKind};
+use ringback_examples::terminal::{harmless, harmless_json};
 use serde_json::{Value, json};
 
 use crate::sound::{Trouble, way_out};
@@ -17,23 +18,29 @@ use crate::sound::{Trouble, way_out};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
     json: bool,
+    /// Where a line goes.
+    print: fn(&str),
 }
 
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, print: line }
     }
 
     /// A line for both kinds of reader.
     pub(crate) fn say(self, sentence: &str, object: Value) {
-        if self.json { line(&object.to_string()) } else { line(&harmless(sentence)) }
+        if self.json { self.object(&object) } else { (self.print)(&harmless(sentence)) }
     }
 
     /// A line for people only.
     pub(crate) fn hint(self, sentence: &str) {
         if !self.json {
-            line(&harmless(sentence));
+            (self.print)(&harmless(sentence));
         }
+    }
+
+    fn object(self, object: &Value) {
+        (self.print)(&harmless_json(&object.to_string()));
     }
 
     /// Something that was asked for was not done.
@@ -77,7 +84,7 @@ impl Report {
                            "default": device.is_default})
                 })
                 .collect();
-            line(&json!({"event": "devices", "devices": all, "at_ms": now_ms()}).to_string());
+            self.object(&json!({"event": "devices", "devices": all, "at_ms": now_ms()}));
         }
     }
 
@@ -89,12 +96,19 @@ impl Report {
         );
     }
 
+    pub(crate) fn incoming(self, incoming: &Incoming) {
+        // The name to show is the caller's claim: it never stands in the place of the user.
+        let claim = incoming.display.as_ref().map(|name| format!(" as \"{name}\"")).unwrap_or_default();
+        self.say(
+            &format!("{} calls{claim}. Type answer or decline.", incoming.from),
+            json!({"event": "incoming", "call": incoming.call.to_string(), "from": incoming.from.as_str(),
+                   "display": incoming.display, "at_ms": now_ms()}),
+        );
+    }
+
     pub(crate) fn event(self, call: CallId, kind: &EventKind) {
         match kind {
-            EventKind::Incoming(incoming) => self.say(
-                &format!("{} calls. Type answer or decline.", incoming.display.as_ref().unwrap_or(&incoming.from.to_string())),
-                json!({"event": "incoming", "call": call.to_string(), "from": incoming.from.as_str(), "at_ms": now_ms()}),
-            ),
+            EventKind::Incoming(incoming) => self.incoming(incoming),
             EventKind::Outgoing => self.say(
                 "Calling.",
                 json!({"event": "outgoing", "call": call.to_string(), "at_ms": now_ms()}),
@@ -160,7 +174,7 @@ impl Report {
         self.hint(way_out(kind));
     }
 
-    fn state(self, state: &CallState) {
+    pub(crate) fn state(self, state: &CallState) {
         let sentence = match state {
             CallState::Initiated => "On its way.".to_owned(),
             CallState::Ringing => "Ringing.".to_owned(),
@@ -179,8 +193,7 @@ impl Report {
 
     pub(crate) fn stats(self, stats: &CallStats) {
         let network = &stats.network;
-        let expected = network.packets_received + network.packets_lost;
-        let loss = if expected == 0 { 0.0 } else { network.packets_lost as f64 / expected as f64 };
+        let loss = loss(stats);
         let path = network.path.map_or("none", |path| path.local.name());
         let rtt_ms = network.round_trip.map(|rtt| rtt.as_secs_f64() * 1000.0);
         let jitter_ms = network.jitter.as_secs_f64() * 1000.0;
@@ -207,9 +220,10 @@ pub(crate) fn now_ms() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0)
 }
 
-/// What others wrote must not steer the terminal.
-pub(crate) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// How much of what the peer sent never came, 0 to 1.
+pub(crate) fn loss(stats: &CallStats) -> f64 {
+    let expected = stats.network.packets_received + stats.network.packets_lost;
+    if expected == 0 { 0.0 } else { stats.network.packets_lost as f64 / expected as f64 }
 }
 
 pub(crate) fn kind_word(kind: DeviceKind) -> &'static str {
@@ -253,3 +267,6 @@ pub(crate) fn delivery_sentence(delivery: Delivery) -> &'static str {
         Delivery::Ringing => "A phone rings.",
     }
 }
+
+#[cfg(test)]
+mod tests;

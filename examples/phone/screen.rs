@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event as Typed, EventStream};
 use crossterm::execute;
-use futures_util::StreamExt as _;
-use ratatui::DefaultTerminal;
+use futures_util::{Stream, StreamExt as _};
+use ratatui::backend::Backend;
+use ratatui::{DefaultTerminal, Terminal};
 use ringback::proto::call::{CallState, Direction};
 use ringback::signaling::SignalingHealth;
-use ringback::{Event, EventKind, Phone};
+use ringback::{Call, Event, EventKind, Phone};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -34,7 +35,8 @@ impl Screen {
     fn take() -> io::Result<Self> {
         // ratatui also puts a hook before the panic's message, so that it lands on the ordinary screen.
         let muted = Muted::start()?;
-        let terminal = ratatui::try_init()?;
+        // It may fail half-way, with the terminal in raw mode already.
+        let terminal = ratatui::try_init().inspect_err(|_| ratatui::restore())?;
         let screen = Self { terminal, _muted: muted };
         execute!(io::stdout(), EnableBracketedPaste)?;
         Ok(screen)
@@ -64,9 +66,16 @@ enum Woken {
 
 /// Shows the phone until the person quits. True: all went well.
 pub(crate) async fn run(args: &Args, ready: Ready) -> Result<bool, Box<dyn Error>> {
-    let mut screen = Screen::take()?;
     let phone = ready.phone.clone();
-    let ran = show(args, ready, &mut screen).await;
+    let taken = asked_to_stop().and_then(|stop| Ok((stop, Screen::take()?)));
+    let (ran, screen) = match taken {
+        Ok((stop, mut screen)) => {
+            let ran = show(args, ready, &mut screen.terminal, EventStream::new(), stop).await;
+            (ran, Some(screen))
+        }
+        Err(error) => (Err(error.into()), None),
+    };
+    // Whatever went wrong here: whoever is in a call with it is told.
     phone.close();
     phone.closed().await;
     drop(screen);
@@ -74,24 +83,30 @@ pub(crate) async fn run(args: &Args, ready: Ready) -> Result<bool, Box<dyn Error
     Ok(true)
 }
 
-async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<dyn Error>> {
-    let Ready { phone, mut online, echo, notes, mut trials } = ready;
+async fn show<B: Backend<Error: 'static>>(
+    args: &Args,
+    ready: Ready,
+    terminal: &mut Terminal<B>,
+    mut typed: impl Stream<Item = io::Result<Typed>> + Unpin,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Box<dyn Error>> {
+    let Ready { phone, mut online, echo, notes, chosen, mut trials } = ready;
     let phone = &phone;
     let theme = Theme { color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
     let mut model = Model::new(phone.user().clone(), &args.server.url, echo);
     for note in notes {
         model.update(Input::Note(note));
     }
+    for (kind, choice) in chosen {
+        model.update(Input::Chosen(kind, choice));
+    }
     phone.audio().set_levels(true);
     let mut events = phone.events();
     // A call may have come before anybody listened.
-    for call in phone.calls().iter().filter(|call| args.answer && is_incoming(call)) {
-        call.accept().await?;
-    }
+    let mut wishes = answers(args, phone);
     model.update(Input::Health(phone.signaling_health().borrow().clone()));
     model.update(Input::Online(online.borrow_and_update().clone()));
-    let mut typed = EventStream::new();
-    let mut stop = std::pin::pin!(asked_to_stop()?);
+    let mut stop = std::pin::pin!(stop);
     let mut questions = JoinSet::new();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -99,7 +114,17 @@ async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<
     let mut first_call = args.call.clone();
     let mut listening = true;
     loop {
-        screen.terminal.draw(|frame| view::draw(frame, &model, theme))?;
+        let is_online = *phone.signaling_health().borrow() == SignalingHealth::Online;
+        let first = first_call.take_if(|_| is_online).map(Wish::Call);
+        for wish in wishes.into_iter().chain(first) {
+            if wish == Wish::Quit {
+                return Ok(());
+            }
+            if let Err(error) = act(args, phone, &mut model, &mut questions, wish).await {
+                model.update(Input::Refused(error.to_string()));
+            }
+        }
+        terminal.draw(|frame| view::draw(frame, &model, theme))?;
         let woken = tokio::select! {
             biased;
             () = &mut stop => Woken::Stop,
@@ -114,7 +139,7 @@ async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<
             _ = tick.tick() => Woken::Tick,
         };
         model.update(Input::Tick(start.elapsed()));
-        let wishes = match woken {
+        wishes = match woken {
             Woken::Stop | Woken::Phone(None) | Woken::Typed(None) => return Ok(()),
             Woken::Typed(Some(typed)) => match typed? {
                 Typed::Key(key) => model.update(Input::Key(key)),
@@ -124,9 +149,12 @@ async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<
             },
             Woken::Phone(Some(event)) => {
                 look(phone, &mut model).await;
-                let automatic = automatic(args, phone, &event);
+                let wishes = if may_bring_a_call(&event) { answers(args, phone) } else { Vec::new() };
+                if let Event::Lagged(_) = event {
+                    model.update(Input::Health(phone.signaling_health().borrow().clone()));
+                }
                 model.update(Input::Phone(event));
-                automatic
+                wishes
             }
             Woken::Sound(answer) => answer.map_or_else(Vec::new, |answer| model.update(answer)),
             Woken::Tried(trouble) => trouble.map_or_else(Vec::new, |it| model.update(Input::Trouble(it))),
@@ -136,16 +164,6 @@ async fn show(args: &Args, ready: Ready, screen: &mut Screen) -> Result<(), Box<
                 overdue(args, &model)
             }
         };
-        let is_online = *phone.signaling_health().borrow() == SignalingHealth::Online;
-        let first = first_call.take_if(|_| is_online).map(Wish::Call);
-        for wish in wishes.into_iter().chain(first) {
-            if wish == Wish::Quit {
-                return Ok(());
-            }
-            if let Err(error) = act(args, phone, &mut model, &mut questions, wish).await {
-                model.update(Input::Refused(error.to_string()));
-            }
-        }
     }
 }
 
@@ -157,21 +175,31 @@ fn overdue(args: &Args, model: &Model) -> Vec<Wish> {
 }
 
 /// What the arguments ask for without a key: `--answer`.
-fn automatic(args: &Args, phone: &Phone, event: &Event) -> Vec<Wish> {
-    let Event::Call(event) = event else { return Vec::new() };
-    let EventKind::Incoming(_) = event.kind else { return Vec::new() };
-    let rings = args.answer && phone.calls().iter().any(|call| call.id() == event.call && is_incoming(call));
-    if rings { vec![Wish::Accept(event.call)] } else { Vec::new() }
+fn answers(args: &Args, phone: &Phone) -> Vec<Wish> {
+    let waits = |call: &Call| {
+        call.direction() == Direction::Incoming
+            && matches!(call.state(), CallState::Initiated | CallState::Ringing)
+    };
+    let calls = phone.calls().into_iter().filter(|call| args.answer && waits(call));
+    calls.map(|call| Wish::Accept(call.id())).collect()
 }
 
-fn is_incoming(call: &ringback::Call) -> bool {
-    call.direction() == Direction::Incoming
+/// Whether a call may have come.
+fn may_bring_a_call(event: &Event) -> bool {
+    match event {
+        Event::Call(event) => matches!(event.kind, EventKind::Incoming(_)),
+        Event::Lagged(_) => true,
+        Event::Signaling(_)
+        | Event::DeviceInUse { .. }
+        | Event::DeviceFailed { .. }
+        | Event::MicrophoneLevel { .. } => false,
+    }
 }
 
 /// The calls as they are now, and how the media of the one shown does.
 async fn look(phone: &Phone, model: &mut Model) {
     let calls = phone.calls();
-    model.update(Input::Calls(calls.iter().map(ringback::Call::snapshot).collect()));
+    model.update(Input::Calls(calls.iter().map(Call::snapshot).collect()));
     let shown = model.talk.as_ref().map(|talk| talk.call);
     for call in calls.iter().filter(|call| Some(call.id()) == shown) {
         if matches!(call.state(), CallState::Active | CallState::Reconnecting)
@@ -218,8 +246,8 @@ async fn act(
         Wish::Choose(kind, choice) => {
             let phone = phone.clone();
             questions.spawn(async move {
-                let chosen = sound::choose(&phone, kind, choice).await;
-                chosen.err().map(|error| shown(Err(error)))
+                let chosen = sound::choose(&phone, kind, choice.clone()).await;
+                Some(shown(chosen.map(|()| Input::Chosen(kind, choice))))
             });
         }
         Wish::Quit => {}
@@ -234,3 +262,6 @@ fn shown(answer: Result<Input, Unusable>) -> Input {
 
 /// Four looks a second: the clock of a call never seems to stand, and the figures can be read.
 const TICK: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ringback::audio::{
-    AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceError, DeviceKind,
-    PlaybackTo, SplitDevices, default_devices,
+    AudioDevice, AudioDeviceId, AudioDevices, CaptureFrom, ClockedDevices, DeviceChoice, DeviceError,
+    DeviceKind, PlaybackTo, SplitDevices, default_devices,
 };
 use ringback::media::ice::{IceServers, StaticIceServers};
 use ringback::proto::DeviceId;
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::args::{Args, Capture, Playback};
-use crate::sound::{self, Trouble};
+use crate::sound::{self, Trouble, Unusable};
 
 /// A phone that is on its way to be online, and what belongs to it.
 pub(crate) struct Ready {
@@ -27,6 +27,8 @@ pub(crate) struct Ready {
     pub(crate) echo: Option<String>,
     /// What the person at the terminal should know.
     pub(crate) notes: Vec<String>,
+    /// The devices that the arguments chose.
+    pub(crate) chosen: Vec<(DeviceKind, DeviceChoice)>,
     /// Whether microphone and speaker open, as it is found out.
     pub(crate) trials: JoinSet<Option<Trouble>>,
 }
@@ -52,16 +54,16 @@ pub(crate) async fn ready(args: &Args, stand_in: bool) -> Result<Ready, Box<dyn 
         .ice_servers(servers)
         .local_demo(args.local || is_loopback(&args.server.url));
     let phone = builder.start().await?;
-    for (kind, id) in chosen(args) {
-        let choice = DeviceChoice::Id(AudioDeviceId(id));
-        if let Err(error) = sound::choose(&phone, kind, choice).await {
+    let chosen = chosen(args);
+    for (kind, choice) in &chosen {
+        if let Err(error) = sound::choose(&phone, *kind, choice.clone()).await {
             phone.close();
             phone.closed().await;
             return Err(error.into());
         }
     }
     let trials = sound::try_out(&phone, on_trial(args, &capture, &playback));
-    Ok(Ready { phone, online, echo: server.facts.echo, notes, trials })
+    Ok(Ready { phone, online, echo: server.facts.echo, notes, chosen, trials })
 }
 
 /// Those of the arguments; else those that a local demo hands out to its users; else none.
@@ -88,22 +90,34 @@ fn signaling(
     })
 }
 
-/// What to take sound from and play it on; a word to the user where the machine has no such device, and a stand-in.
+/// What to take sound from and play it on, and what the person should know of it.
 async fn present(args: &Args) -> (Capture, Playback, Vec<String>) {
-    let (mut capture, mut playback, mut notes) = (args.capture.clone(), args.playback.clone(), Vec::new());
-    let wants = (capture == Capture::Device(None), playback == Playback::Device(None));
-    if wants == (false, false) {
-        return (capture, playback, notes);
+    if args.capture != Capture::Device(None) && args.playback != Playback::Device(None) {
+        return (args.capture.clone(), args.playback.clone(), Vec::new());
     }
     let listed = tokio::task::spawn_blocking(|| default_devices().list());
     let listed = sound::in_time(async { listed.await.unwrap_or(Err(DeviceError::Lost)) }).await;
-    let listed = listed.unwrap_or_default();
+    stand_in(args, listed)
+}
+
+/// A stand-in for each kind of which the machine has no device. A sound system that is late or fails says nothing of
+/// that: its devices are kept, and used as soon as it is back.
+fn stand_in(args: &Args, listed: Result<Vec<AudioDevice>, Unusable>) -> (Capture, Playback, Vec<String>) {
+    let (mut capture, mut playback, mut notes) = (args.capture.clone(), args.playback.clone(), Vec::new());
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(Unusable::Failed(DeviceError::NoDevice)) => Vec::new(),
+        Err(error) => {
+            notes.push(format!("The sound devices cannot be listed: {error}."));
+            return (capture, playback, notes);
+        }
+    };
     let has = |kind| listed.iter().any(|device| device.kind == kind);
-    if wants.0 && !has(DeviceKind::Capture) {
+    if capture == Capture::Device(None) && !has(DeviceKind::Capture) {
         capture = Capture::Tone;
         notes.push("No microphone on this machine: a test tone is sent instead.".into());
     }
-    if wants.1 && !has(DeviceKind::Playback) {
+    if playback == Playback::Device(None) && !has(DeviceKind::Playback) {
         playback = Playback::Null;
         notes.push("No speaker on this machine: the sound of calls is thrown away.".into());
     }
@@ -152,13 +166,14 @@ fn devices(capture: &Capture, playback: &Playback) -> Arc<dyn AudioDevices> {
     }
 }
 
-fn chosen(args: &Args) -> Vec<(DeviceKind, String)> {
+fn chosen(args: &Args) -> Vec<(DeviceKind, DeviceChoice)> {
+    let choice = |id: &String| DeviceChoice::Id(AudioDeviceId(id.clone()));
     let capture = match &args.capture {
-        Capture::Device(Some(id)) => Some((DeviceKind::Capture, id.clone())),
+        Capture::Device(Some(id)) => Some((DeviceKind::Capture, choice(id))),
         Capture::Device(None) | Capture::Wav(_) | Capture::Tone | Capture::Silence => None,
     };
     let playback = match &args.playback {
-        Playback::Device(Some(id)) => Some((DeviceKind::Playback, id.clone())),
+        Playback::Device(Some(id)) => Some((DeviceKind::Playback, choice(id))),
         Playback::Device(None) | Playback::Wav(_) | Playback::Null => None,
     };
     capture.into_iter().chain(playback).collect()
@@ -166,3 +181,46 @@ fn chosen(args: &Args) -> Vec<(DeviceKind, String)> {
 
 /// Where the phones of a local server show themselves.
 const LOBBY: &str = "lobby";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_machine_without_a_device_gets_a_stand_in() {
+        let args = Args::parse_from(["phone"]);
+        let speaker = AudioDevice {
+            id: AudioDeviceId("usb".into()),
+            name: "usb".into(),
+            kind: DeviceKind::Playback,
+            is_default: true,
+        };
+        let (capture, playback, notes) = stand_in(&args, Ok(vec![speaker]));
+        assert_eq!((capture, playback), (Capture::Tone, Playback::Device(None)));
+        assert!(notes.len() == 1 && notes[0].contains("No microphone"), "{notes:?}");
+        let (capture, playback, _) = stand_in(&args, Err(Unusable::Failed(DeviceError::NoDevice)));
+        assert_eq!((capture, playback), (Capture::Tone, Playback::Null));
+    }
+
+    #[test]
+    fn a_sound_system_that_is_late_or_fails_keeps_its_devices() {
+        let args = Args::parse_from(["phone"]);
+        for (error, says) in
+            [(Unusable::Silent, "does not answer"), (Unusable::Failed(DeviceError::NoServer), "start it")]
+        {
+            let (capture, playback, notes) = stand_in(&args, Err(error));
+            assert_eq!((capture, playback), (Capture::Device(None), Playback::Device(None)));
+            assert!(notes.len() == 1 && notes[0].contains(says), "{notes:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_was_not_asked_for_is_not_looked_for() {
+        let args = Args::parse_from(["phone", "--capture", "silence", "--playback", "device:usb"]);
+        let (capture, playback, notes) = stand_in(&args, Ok(Vec::new()));
+        assert_eq!((capture, playback), (Capture::Silence, Playback::Device(Some("usb".into()))));
+        assert!(notes.is_empty(), "{notes:?}");
+    }
+}

@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeSet,
-    env,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
@@ -46,15 +45,6 @@ impl Ended {
 /// The deadline of what a person waits for and can interrupt.
 pub(crate) fn far() -> Instant {
     Instant::now() + Duration::from_secs(24 * 60 * 60)
-}
-
-/// Keeps the settings of somebody's own server and phone away from a child.
-pub(crate) fn without_settings(command: &mut Command) {
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("RINGBACK_") {
-            command.env_remove(name);
-        }
-    }
 }
 
 /// A running child with everything that it started.

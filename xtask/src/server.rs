@@ -1,6 +1,7 @@
 //! `ringback-server` as a process of its own, on a free port of the loopback interface.
 
 use std::{
+    env,
     path::Path,
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::process::{self, Group, Line};
+use crate::process::{Group, Line};
 
 /// A server that runs. Dropping it kills it.
 #[derive(Debug)]
@@ -22,8 +23,7 @@ impl Server {
     pub(crate) fn start(programs: &Path) -> Result<Server> {
         let mut command = Command::new(programs.join("ringback-server"));
         command.args(["--listen", "127.0.0.1:0", "--demo"]);
-        process::without_settings(&mut command);
-        let group = Group::spawn(command.stdin(Stdio::null()))?;
+        let group = Group::spawn(without_settings(&mut command).stdin(Stdio::null()))?;
         let deadline = Instant::now() + START_LIMIT;
         let mut said = Vec::new();
         loop {
@@ -52,6 +52,16 @@ impl Server {
     pub(crate) fn stop(self, limit: Duration) -> Option<ExitStatus> {
         self.group.stop(limit)
     }
+}
+
+/// Keeps the settings of somebody's own server and phone from a program.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("RINGBACK_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn loopback_url(text: &str) -> Option<String> {

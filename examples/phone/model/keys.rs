@@ -7,6 +7,9 @@
 //! | h | | declines | hangs up |
 //! | m, o | | | mute, hold |
 //! | up, down, c, s, ?, q | everywhere: choose a row, type a name, sound devices, help, quit |
+//!
+//! What lies over the screen takes every key but Ctrl-C, also when a call comes: whoever types a name does not let a
+//! stranger hear them by the letter a. A call is answered by keys only once it can have been seen.
 #![expect(clippy::wildcard_enum_match_arm, reason = "most keys do nothing")]
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -42,8 +45,10 @@ impl Model {
 
     fn handle_plain_key(&mut self, code: KeyCode) -> Vec<Wish> {
         let rings = self.rings().map(|talk| talk.call);
+        let unseen = self.rings().is_some_and(|talk| !talk.may_be_answered(self.now));
         let talk = self.talk.as_ref().map(|talk| (talk.call, talk.muted, talk.held));
         match code {
+            KeyCode::Enter | KeyCode::Char('a' | 'd' | 'h') if unseen => {}
             KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => {
                 self.selected = (self.selected + 1).min(self.people.len().saturating_sub(1));
@@ -89,6 +94,9 @@ impl Model {
     fn handle_typing(&mut self, code: KeyCode, mut text: String) -> Vec<Wish> {
         match code {
             KeyCode::Esc => return Vec::new(),
+            KeyCode::Enter if self.talk.is_some() => {
+                self.say("Not done: there is a call. Esc leads to it.".into())
+            }
             KeyCode::Enter if text.is_empty() => return Vec::new(),
             KeyCode::Enter => return vec![Wish::Call(text)],
             KeyCode::Backspace => {
@@ -107,7 +115,6 @@ impl Model {
             KeyCode::Esc | KeyCode::Char('q' | 's') => return Vec::new(),
             KeyCode::Enter => {
                 let Some(device) = self.devices.get(row).cloned() else { return Vec::new() };
-                self.chosen.insert(device.kind, device.choice.clone());
                 self.over = Over::Devices(row);
                 return vec![Wish::Choose(device.kind, device.choice)];
             }

@@ -18,14 +18,14 @@ use std::time::Duration;
 use crossterm::event::KeyEvent;
 use ringback::audio::{AudioDevice, DeviceChoice, DeviceKind};
 use ringback::proto::call::{CallSnapshot, CallState, Direction};
-use ringback::proto::{CallId, UserId};
+use ringback::proto::{CallId, Language, UserId};
 use ringback::signaling::SignalingHealth;
 use ringback::signaling::supabase::Online;
 use ringback::{CallEvent, CallStats, Event, EventKind};
+use ringback_examples::terminal::harmless;
 
 pub(crate) use self::talk::{Meter, Talk};
 pub(crate) use self::words::{path_words, state_words, took};
-use crate::report::harmless;
 use crate::sound::{Trouble, way_out};
 
 /// Everything that can happen to the screen.
@@ -40,6 +40,8 @@ pub(crate) enum Input {
     Health(SignalingHealth),
     Stats(CallId, Box<CallStats>),
     Devices(Vec<AudioDevice>),
+    /// A device was chosen, and is there.
+    Chosen(DeviceKind, DeviceChoice),
     /// Something that was wished for cannot be.
     Refused(String),
     /// A device does not open, as a trial before any call shows.
@@ -154,6 +156,9 @@ impl Model {
                 }
             }
             Input::Devices(devices) => self.handle_devices(&devices),
+            Input::Chosen(kind, choice) => {
+                self.chosen.insert(kind, choice);
+            }
             Input::Refused(why) => self.say(format!("Not done: {why}.")),
             Input::Trouble(trouble) => {
                 let which = words::device_word(trouble.kind);
@@ -179,9 +184,10 @@ impl Model {
             Event::Call(event) => self.handle_call_event(&event),
             Event::Signaling(health) => self.handle_health(health),
             Event::DeviceInUse { kind, name } => {
+                let name = name.as_deref().map(harmless);
                 self.log_device(kind, name.as_deref());
                 match name {
-                    Some(name) => self.in_use.insert(kind, harmless(&name)),
+                    Some(name) => self.in_use.insert(kind, name),
                     None => self.in_use.remove(&kind),
                 };
             }
@@ -191,7 +197,7 @@ impl Model {
                 self.say(way_out(kind).into());
             }
             Event::MicrophoneLevel { level_dbov } => self.microphone.set(self.now, level_dbov),
-            Event::Lagged(calls) => self.handle_calls(calls),
+            Event::Lagged(calls) => self.handle_lag(&calls),
         }
     }
 
@@ -204,11 +210,7 @@ impl Model {
         let Some(talk) = self.talk.as_mut().filter(|talk| talk.call == event.call) else { return };
         match &event.kind {
             EventKind::State(CallState::Ended(end)) => {
-                let (peer, took) =
-                    (talk.peer.clone(), talk.active_since.map(|since| now.saturating_sub(since)));
-                self.last_end = Some(words::end_words(&peer, took, end));
-                self.talk = None;
-                self.microphone = Meter::default();
+                self.end_talk(end.reason.explain(Language::En));
             }
             EventKind::State(state) => talk.set_state(now, state.clone()),
             EventKind::Incoming(incoming) => {
@@ -223,17 +225,36 @@ impl Model {
         }
     }
 
-    /// Mute and hold as the phone has them; a call that is new here.
+    /// Events are missing. An end among them comes no more: neither the phone nor the gap knows the call.
+    fn handle_lag(&mut self, calls: &[CallSnapshot]) {
+        let Some(talk) = &self.talk else { return };
+        if !talk.is_listed && calls.iter().all(|snapshot| snapshot.call != talk.call) {
+            self.say(LOST_END.into());
+            self.end_talk(LOST_END);
+        }
+    }
+
+    fn end_talk(&mut self, why: &str) {
+        let Some(talk) = self.talk.take() else { return };
+        let took = talk.active_since.map(|since| self.now.saturating_sub(since));
+        self.last_end = Some(words::end_words(&talk.peer, took, why));
+        self.microphone = Meter::default();
+    }
+
+    /// Mute and hold as the phone has them; a call that is new here. What lies over the screen stays: the keys of
+    /// whoever types a name are not meant for the call.
     fn handle_calls(&mut self, calls: Vec<CallSnapshot>) {
         let now = self.now;
+        if let Some(talk) = &mut self.talk {
+            talk.is_listed = calls.iter().any(|snapshot| snapshot.call == talk.call);
+        }
         for snapshot in calls {
             match &mut self.talk {
                 Some(talk) if talk.call == snapshot.call => talk.take(now, &snapshot),
                 Some(_) => {}
                 None => {
-                    let mut talk = Talk::new(&snapshot);
+                    let mut talk = Talk::new(now, &snapshot);
                     talk.take(now, &snapshot);
-                    self.over = Over::Nothing;
                     self.last_end = None;
                     self.talk = Some(talk);
                 }
@@ -245,12 +266,13 @@ impl Model {
         let before = self.people.get(self.selected).map(|somebody| somebody.user.clone());
         self.people.clear();
         for online in list.iter().filter(|online| online.user != self.me) {
-            let is_echo = self.echo.as_deref() == Some(online.user.as_str()) || online.app == "echo";
+            let app = harmless(&online.app);
+            let is_echo = self.echo.as_deref() == Some(online.user.as_str()) || app == "echo";
             match self.people.last_mut().filter(|last| last.user == online.user) {
-                Some(last) if last.apps.contains(&online.app) => {}
-                Some(last) => last.apps.push(online.app.clone()),
+                Some(last) if last.apps.contains(&app) => {}
+                Some(last) => last.apps.push(app),
                 None => {
-                    let (user, apps) = (online.user.clone(), vec![online.app.clone()]);
+                    let (user, apps) = (online.user.clone(), vec![app]);
                     self.people.push(Somebody { user, apps, is_echo });
                 }
             }
@@ -297,6 +319,8 @@ impl Model {
     }
 }
 
+/// What is said of an end that nobody saw.
+const LOST_END: &str = "It ended while this screen stood still.";
 /// More than the tallest terminal shows.
 const LOG_LINES: usize = 200;
 

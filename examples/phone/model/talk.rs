@@ -6,6 +6,7 @@ use ringback::CallStats;
 use ringback::media::SelectedPath;
 use ringback::proto::CallId;
 use ringback::proto::call::{CallSnapshot, CallState, Direction};
+use ringback_examples::terminal::harmless;
 
 /// The call on the screen.
 #[derive(Debug)]
@@ -15,7 +16,11 @@ pub(crate) struct Talk {
     /// The name that the caller asks to show: a claim.
     pub(crate) display: Option<String>,
     pub(crate) direction: Direction,
+    /// When it showed up.
+    since: Duration,
     pub(crate) state: CallState,
+    /// The phone has it still. A call that is gone from there ends here with its event.
+    pub(crate) is_listed: bool,
     pub(crate) active_since: Option<Duration>,
     pub(crate) muted: bool,
     pub(crate) held: bool,
@@ -33,13 +38,15 @@ pub(crate) struct Meter {
 }
 
 impl Talk {
-    pub(crate) fn new(snapshot: &CallSnapshot) -> Self {
+    pub(crate) fn new(now: Duration, snapshot: &CallSnapshot) -> Self {
         Self {
             call: snapshot.call,
             peer: snapshot.peer.to_string(),
-            display: None,
+            display: snapshot.display.as_deref().map(harmless),
             direction: snapshot.direction,
+            since: now,
             state: CallState::Initiated,
+            is_listed: true,
             active_since: None,
             muted: false,
             held: false,
@@ -57,6 +64,11 @@ impl Talk {
         if !matches!(snapshot.state, CallState::Ended(_)) {
             self.set_state(now, snapshot.state.clone());
         }
+    }
+
+    /// Whether a key may answer it: whoever pressed one just now had not seen it.
+    pub(crate) fn may_be_answered(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) >= SEEN_AFTER
     }
 
     pub(crate) fn set_state(&mut self, now: Duration, state: CallState) {
@@ -84,3 +96,5 @@ impl Meter {
 /// Levels come every 100 ms; five that are missing mean that there are none.
 const STALE: Duration = Duration::from_millis(600);
 const SILENCE: i8 = -127;
+/// Twice the time in which a person reacts to what they see.
+const SEEN_AFTER: Duration = Duration::from_millis(500);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ringback::EventKind;
 use ringback::audio::DeviceKind;
 use ringback::media::{PathKind, SelectedPath};
+use ringback::proto::Language;
 use ringback::proto::call::CallState;
-use ringback::proto::{End, Language};
 use ringback::signaling::SignalingHealth;
 
 use crate::report::delivery_sentence;
@@ -33,8 +33,7 @@ pub(super) fn event_words(kind: &EventKind, peer: Option<&str>) -> Option<String
     })
 }
 
-pub(super) fn end_words(peer: &str, took_time: Option<Duration>, end: &End) -> String {
-    let why = end.reason.explain(Language::En);
+pub(super) fn end_words(peer: &str, took_time: Option<Duration>, why: &str) -> String {
     match took_time {
         Some(time) => format!("Call with {peer}, {}: {why}", took(time)),
         None => format!("Call with {peer}: {why}"),

@@ -11,10 +11,11 @@ use ringback::proto::call::{CallState, Direction};
 
 use super::{Theme, panel};
 use crate::model::{Model, Talk, path_words, state_words, took};
+use crate::report::loss;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let lines = match (&model.talk, model.rings()) {
-        (_, Some(talk)) => ringing(talk, theme),
+        (_, Some(talk)) => ringing(model, talk, theme),
         (Some(talk), None) => in_call(model, talk, theme, area.width.saturating_sub(4)),
         (None, _) => idle(model, theme),
     };
@@ -36,7 +37,7 @@ fn idle(model: &Model, theme: Theme) -> Vec<Line<'static>> {
     lines
 }
 
-fn ringing(talk: &Talk, theme: Theme) -> Vec<Line<'static>> {
+fn ringing(model: &Model, talk: &Talk, theme: Theme) -> Vec<Line<'static>> {
     let claim = talk.display.as_ref().map(|name| Line::styled(format!(" as \"{name}\""), theme.quiet()));
     let mut lines = vec![
         Line::default(),
@@ -47,15 +48,17 @@ fn ringing(talk: &Talk, theme: Theme) -> Vec<Line<'static>> {
         ]),
     ];
     lines.extend(claim);
-    lines.extend([
-        Line::default(),
-        Line::from(vec![
-            Span::raw(" "),
-            Span::styled(" a  Accept ", theme.good().patch(theme.chosen())),
-            Span::raw("   "),
-            Span::styled(" d  Decline ", theme.bad().patch(theme.chosen())),
-        ]),
-    ]);
+    if talk.may_be_answered(model.now) {
+        lines.extend([
+            Line::default(),
+            Line::from(vec![
+                Span::raw(" "),
+                Span::styled(" a  Accept ", theme.good().patch(theme.chosen())),
+                Span::raw("   "),
+                Span::styled(" d  Decline ", theme.bad().patch(theme.chosen())),
+            ]),
+        ]);
+    }
     lines
 }
 
@@ -158,11 +161,6 @@ fn verdict(stats: &CallStats, theme: Theme) -> (&'static str, Style) {
     } else {
         ("good", theme.good())
     }
-}
-
-fn loss(stats: &CallStats) -> f64 {
-    let expected = stats.network.packets_received + stats.network.packets_lost;
-    if expected == 0 { 0.0 } else { stats.network.packets_lost as f64 / expected as f64 }
 }
 
 /// The quietest that a bar shows, below full scale.

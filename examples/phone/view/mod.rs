@@ -171,6 +171,12 @@ fn broken(text: &str, width: usize) -> Vec<String> {
 }
 
 fn keys_line(model: &Model, theme: Theme, width: u16) -> Line<'static> {
+    if let (Some(talk), true) = (model.rings(), model.over != Over::Nothing) {
+        return Line::from(vec![
+            Span::styled(" Esc ", theme.strong()),
+            Span::styled(format!("{} calls you", talk.peer), theme.warning()),
+        ]);
+    }
     let keys: &[(&str, &str)] = match (&model.over, &model.talk) {
         (Over::Typing(_), _) => &[("Enter", "call"), ("Esc", "back")],
         (Over::Devices(_), _) => &[("↑↓", "choose"), ("Enter", "use"), ("Esc", "back")],

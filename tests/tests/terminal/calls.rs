@@ -68,7 +68,7 @@ async fn a_declined_and_a_cancelled_call_are_explained_on_both_screens() {
     rider.until_screen("the typed name", |screen| screen.matches("> driver").count() == 2);
     rider.keep("7-typing-80x24");
     rider.press("\r");
-    driver.until(&["rider calls you"]);
+    driver.until(&["rider calls you", "d Decline"]);
     driver.press("d");
     rider.until(&["No call", "Call with driver:", "declined"]);
     driver.until(&["No call", "Call with rider:"]);
@@ -80,6 +80,30 @@ async fn a_declined_and_a_cancelled_call_are_explained_on_both_screens() {
     driver.until(&["No call"]);
     rider.until(&["No call"]);
     driver.keep("9-cancelled-80x24");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_comes_while_a_name_is_typed_waits_for_its_answer() {
+    let hub = hub().await;
+    let mut rider = Pty::phone(&hub, "rider", (80, 24), &[]);
+    let mut driver = Pty::phone(&hub, "driver", (80, 24), &[]);
+    rider.until(&["● online", "> driver"]);
+    driver.until(&["● online", "> rider"]);
+    rider.press("c");
+    rider.until(&["Whom to call?"]);
+    rider.press("m");
+    driver.press("\r");
+    rider.until(&["> m", "Esc driver calls you"]);
+    rider.press("aradhq");
+    rider.until(&["> maradhq"]);
+    rider.keep("14-typing-while-it-rings-80x24");
+    driver.until(&["rider ringing"]);
+    rider.press("\x1b");
+    rider.until(&["a Accept"]);
+    rider.press("a");
+    rider.until(&["active"]);
+    driver.until(&["active"]);
     hub.stop().await;
 }
 

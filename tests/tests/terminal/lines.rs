@@ -1,13 +1,13 @@
 //! Without a terminal: lines out, commands in.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use ringback_server::RunningHub;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::pty::{Pty, hub, program};
+use crate::pty::{Pty, hub, program, settings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_on_a_pipe_lists_calls_and_answers_one_on_a_screen() {
@@ -26,14 +26,14 @@ async fn a_phone_on_a_pipe_lists_calls_and_answers_one_on_a_screen() {
     pipe.type_line("use speaker 9").await;
     pipe.until("Not done: there is no such device: 9.").await;
     pipe.type_line("call driver").await;
-    screen.until(&["rider calls you"]);
+    screen.until(&["rider calls you", "a Accept"]);
     screen.press("a");
     pipe.until("Active. Type hangup to end it.").await;
     pipe.type_line("hangup").await;
     screen.until(&["No call"]);
     pipe.type_line("quit").await;
     pipe.until("Closed.").await;
-    assert!(pipe.child.wait().await.unwrap().success());
+    assert!(pipe.ended().await.success());
     hub.stop().await;
 }
 
@@ -64,7 +64,7 @@ async fn a_device_that_is_listed_but_does_not_open_is_told_at_the_start() {
     pipe.until("To call without a microphone, start with --capture tone.").await;
     pipe.type_line("quit").await;
     pipe.until("Closed.").await;
-    assert!(pipe.child.wait().await.unwrap().success());
+    assert!(pipe.ended().await.success());
     std::fs::remove_file(&sound).unwrap();
     hub.stop().await;
 }
@@ -81,10 +81,35 @@ async fn a_phone_on_a_pipe_that_is_told_to_end_hangs_up_first() {
         assert!(sent.unwrap().success(), "kill -{signal} {id}");
         rider.until("Closed.").await;
         // Its input is still open: it ends all the same.
-        let ended = tokio::time::timeout(LIMIT, rider.child.wait()).await;
-        assert!(ended.expect("it ends").unwrap().success(), "{signal}");
+        assert!(rider.ended().await.success(), "{signal}");
         driver.until(&["No call", "Call with rider"]);
     }
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_no_text_do_not_end_a_call() {
+    let hub = hub().await;
+    let driver = Pty::phone(&hub, "driver", (80, 24), &["--answer"]);
+    let mut rider = Piped::start(&hub, &["--user", "rider", "--call", "driver"]);
+    rider.until("Active.").await;
+    rider.input.write_all(b"\xff\xfe\n").await.unwrap();
+    rider.until("Commands: ").await;
+    driver.until(&["active"]);
+    rider.type_line("hangup").await;
+    rider.until("Closed.").await;
+    assert!(rider.ended().await.success());
+    driver.until(&["No call", "Call with rider"]);
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_was_to_place_a_call_and_cannot_leaves_with_a_status() {
+    let hub = hub().await;
+    let mut rider = Piped::start(&hub, &["--user", "rider", "--call", "not a name"]);
+    rider.until("Not done: ").await;
+    rider.until("Closed.").await;
+    assert_eq!(rider.ended().await.code(), Some(2));
     hub.stop().await;
 }
 
@@ -103,6 +128,9 @@ impl Piped {
     }
 
     fn of(command: &mut Command) -> Self {
+        for name in settings() {
+            command.env_remove(name);
+        }
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let input = child.stdin.take().unwrap();
@@ -112,6 +140,12 @@ impl Piped {
 
     async fn type_line(&mut self, line: &str) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// How it ended.
+    async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(LIMIT, self.child.wait()).await;
+        ended.expect("it ends within 30 s").unwrap()
     }
 
     /// Reads on until a line has this in it.

@@ -1,5 +1,6 @@
 //! A phone in a pseudo-terminal of its own: keys go in, the screen is read as a person reads it. Every wait is bounded.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
@@ -34,12 +35,21 @@ struct State {
 impl Pty {
     /// Starts a phone with a tone for its microphone, in a terminal of this size.
     pub(crate) fn phone(hub: &RunningHub, user: &str, (columns, rows): (u16, u16), more: &[&str]) -> Self {
-        let mut command = CommandBuilder::new(program());
-        command.args(["--server", &hub.url(), "--user", user, "--capture", "tone", "--playback", "null"]);
+        let mut command = Self::command(&hub.url(), user);
         command.args(more);
+        Self::start(user, command, (columns, rows))
+    }
+
+    /// A phone with a tone for its microphone, and without the settings of whoever runs the test.
+    pub(crate) fn command(server: &str, user: &str) -> CommandBuilder {
+        let mut command = CommandBuilder::new(program());
+        command.args(["--server", server, "--user", user, "--capture", "tone", "--playback", "null"]);
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
-        Self::start(user, command, (columns, rows))
+        for name in settings() {
+            command.env_remove(name);
+        }
+        command
     }
 
     pub(crate) fn start(name: &str, command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
@@ -116,10 +126,8 @@ impl Pty {
         self.seen.state.lock().unwrap().terminal.screen().alternate_screen()
     }
 
-    /// The line settings: echo, line mode, signals.
     pub(crate) fn line_settings(&self) -> String {
-        let settings = self.master.as_ref().unwrap().get_termios().unwrap();
-        format!("{:?} {:?} {:?}", settings.input_flags, settings.output_flags, settings.local_flags)
+        line_settings(&**self.master.as_ref().unwrap())
     }
 
     /// Sends a signal such as `TERM`.
@@ -177,6 +185,17 @@ pub(crate) fn program() -> PathBuf {
     program
 }
 
+/// The line settings of a terminal: echo, line mode, signals.
+pub(crate) fn line_settings(master: &dyn MasterPty) -> String {
+    let settings = master.get_termios().unwrap();
+    format!("{:?} {:?} {:?}", settings.input_flags, settings.output_flags, settings.local_flags)
+}
+
+/// The settings of somebody's own phone and server, which no phone of a test may have.
+pub(crate) fn settings() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"RINGBACK_"))
+}
+
 /// A text without frames, its spaces taken together: words that a line break parted stand side by side.
 pub(crate) fn words(text: &str) -> String {
     text.replace(['│', '─', '┌', '┐', '└', '┘'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -191,4 +210,4 @@ fn size(columns: u16, rows: u16) -> PtySize {
 }
 
 /// Far beyond what a busy machine needs.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use portable_pty::CommandBuilder;
 
-use crate::pty::{Pty, hub, program};
+use crate::pty::{Pty, hub};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quitting_gives_the_terminal_back_as_it_was() {
@@ -75,9 +75,7 @@ async fn the_screen_follows_the_size_of_the_window() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_color_nothing_is_colored() {
     let hub = hub().await;
-    let mut command = CommandBuilder::new(program());
-    command.args(["--server", &hub.url(), "--user", "rider", "--capture", "tone", "--playback", "null"]);
-    command.env("TERM", "xterm-256color");
+    let mut command = Pty::command(&hub.url(), "rider");
     command.env("NO_COLOR", "1");
     let rider = Pty::start("rider", command, (80, 24));
     rider.until(&["● online", "No call"]);
@@ -90,23 +88,41 @@ async fn without_color_nothing_is_colored() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_in_words() {
-    let mut command = CommandBuilder::new(program());
-    command.args([
-        "--server",
-        "http://127.0.0.1:1",
-        "--user",
-        "rider",
-        "--capture",
-        "tone",
-        "--playback",
-        "null",
-    ]);
-    command.env("TERM", "xterm-256color");
-    let mut rider = Pty::start("rider", command, (80, 24));
+    let mut rider = Pty::start("rider", Pty::command("http://127.0.0.1:1", "rider"), (80, 24));
     rider.until(&["✕ offline", "cargo run -p ringback-server", "cannot be reached"]);
     rider.keep("13-offline-80x24");
     rider.press("q");
     assert!(rider.until_ended().success());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_terminal_that_cannot_be_taken_is_given_back() {
+    use std::process::Stdio;
+
+    use portable_pty::{PtySize, native_pty_system};
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::termios::{Action, tcflow};
+
+    use crate::pty::{LIMIT, line_settings, program, settings};
+
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let name = pair.master.tty_name().unwrap();
+    let keys = open(name.as_path(), OFlags::RDONLY | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let screen =
+        open(name.as_path(), OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+    // Stopped, it takes the settings and refuses what is written.
+    tcflow(&screen, Action::OOff).unwrap();
+    let mut phone = tokio::process::Command::new(program());
+    phone.args(["--server", "http://127.0.0.1:1", "--user", "rider", "--capture", "tone"]);
+    phone.args(["--playback", "null"]).stdin(keys).stdout(screen).stderr(Stdio::null());
+    for name in settings() {
+        phone.env_remove(name);
+    }
+    let mut phone = phone.kill_on_drop(true).spawn().unwrap();
+    let ended = tokio::time::timeout(LIMIT, phone.wait()).await;
+    assert_eq!(ended.expect("it ends within 30 s").unwrap().code(), Some(1));
+    assert_eq!(line_settings(&*pair.master), untouched());
 }
 
 /// The line settings of a terminal that nobody has touched.

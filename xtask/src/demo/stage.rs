@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Side, devices::Devices, story::Story};
 use crate::{
     process::{Group, Line},
-    server::Server,
+    server::{Server, without_settings},
 };
 
 /// The hub and the phones that are up. Dropping it kills them all.
@@ -58,7 +58,7 @@ impl Stage {
         if muted {
             command.arg("--muted");
         }
-        command.envs(environment.iter().cloned()).stdin(Stdio::piped());
+        without_settings(&mut command).envs(environment.iter().cloned()).stdin(Stdio::piped());
         let mut group = Group::spawn(&mut command)?;
         let stdin = group.take_stdin();
         self.phones.push(Phone { side, group, stdin });
