@@ -100,12 +100,33 @@ async function judge(page, file, lang) {
   same(await page.evaluate(() => document.documentElement.lang.slice(0, 2)), lang, "the language of the page");
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   truth(wide <= 0, `the page is ${wide} px wider than the screen`);
+  const crowded = await page.evaluate(crowding);
+  truth(crowded.length === 0, crowded.join("; "));
 
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
   const told = serious.map(({ id, nodes }) => `${id} at ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
   truth(serious.length === 0, told.join("; "));
+}
+
+/** Runs in the page: what lies beside the screen, or on something else. */
+function crowding() {
+  const name = (element) => element.id || element.className || element.localName;
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility());
+  const box = (element) => element.getBoundingClientRect();
+  const off = seen("main :is(h2, p, button, input, .avatar, .card)")
+    .filter((element) => box(element).left < -1 || box(element).right > innerWidth + 1)
+    .map((element) => `${name(element)} lies beside the screen`);
+
+  const boxes = seen(".view, .card, .bar");
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const over = boxes.flatMap((one, at) =>
+    boxes
+      .slice(at + 1)
+      .filter((other) => !one.contains(other) && !other.contains(one) && meet(box(one), box(other)))
+      .map((other) => `${name(one)} and ${name(other)} overlap`));
+  return [...off, ...over];
 }
 
 /** The source of axe-core, which is run in the page. */
