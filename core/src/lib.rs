@@ -13,6 +13,7 @@ pub mod media;
 pub mod net;
 mod phone;
 mod policy;
+#[cfg(any(feature = "webrtc", feature = "supabase", feature = "diagnose"))]
 mod redacted;
 pub mod signaling;
 pub mod store;

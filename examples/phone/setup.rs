@@ -112,7 +112,8 @@ fn stand_in(args: &Args, listed: Result<Vec<AudioDevice>, Unusable>) -> (Capture
             return (capture, playback, notes);
         }
     };
-    let has = |kind| listed.iter().any(|device| device.kind == kind);
+    // Without a sound card ALSA still lists its converters, none of which is the default.
+    let has = |kind| listed.iter().any(|device| device.kind == kind && device.is_default);
     if capture == Capture::Device(None) && !has(DeviceKind::Capture) {
         capture = Capture::Tone;
         notes.push("No microphone on this machine: a test tone is sent instead.".into());
@@ -197,7 +198,13 @@ mod tests {
             kind: DeviceKind::Playback,
             is_default: true,
         };
-        let (capture, playback, notes) = stand_in(&args, Ok(vec![speaker]));
+        let converter = AudioDevice {
+            id: AudioDeviceId("alsa:speexrate".into()),
+            kind: DeviceKind::Capture,
+            is_default: false,
+            ..speaker.clone()
+        };
+        let (capture, playback, notes) = stand_in(&args, Ok(vec![speaker, converter]));
         assert_eq!((capture, playback), (Capture::Tone, Playback::Device(None)));
         assert!(notes.len() == 1 && notes[0].contains("No microphone"), "{notes:?}");
         let (capture, playback, _) = stand_in(&args, Err(Unusable::Failed(DeviceError::NoDevice)));

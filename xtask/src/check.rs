@@ -52,6 +52,12 @@ pub(crate) fn compiled(tally: &mut Tally, deadline: Instant) {
         let mut clippy =
             workspace::cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
         tally.record("clippy", command(&mut clippy, deadline));
+        for features in FEATURES {
+            let mut library = workspace::cargo(&["clippy", "--package", "ringback", "--no-default-features"]);
+            library.args(["--features", features, "--", "--deny", "warnings"]);
+            let name = if features.is_empty() { "no feature" } else { features };
+            tally.record(&format!("clippy of the library with {name}"), command(&mut library, deadline));
+        }
     } else {
         tally.skip("clippy", "this toolchain has no clippy; add it with `rustup component add clippy`");
     }
@@ -104,3 +110,6 @@ fn command(command: &mut Command, deadline: Instant) -> Result<()> {
         process::Ended::TimedOut => bail!("killed at its time limit{output}"),
     }
 }
+
+/// What apps leave out: everything, and what the server does without.
+const FEATURES: &[&str] = &["", "supabase,webrtc", "diagnose"];

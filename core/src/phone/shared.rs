@@ -33,7 +33,9 @@ pub(crate) struct Shared {
     pub(crate) audio: AudioHandle,
     pub(crate) ids: CallIds,
     /// The ports that a diagnosis looks at; the pumps keep signaling alive.
+    #[cfg_attr(not(feature = "diagnose"), expect(dead_code, reason = "only a diagnosis reads it"))]
     pub(crate) signaling: Weak<dyn Signaling>,
+    #[cfg_attr(not(feature = "diagnose"), expect(dead_code, reason = "only a diagnosis reads it"))]
     pub(crate) ice_servers: Option<Arc<dyn IceServers>>,
     commands: mpsc::Sender<Asked>,
     calls: Mutex<BTreeMap<CallId, KnownCall>>,
