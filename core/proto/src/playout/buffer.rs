@@ -43,8 +43,6 @@ pub struct JitterBuffer<P> {
     unwrapper: Unwrapper,
     stage: Stage,
     steering: Steering,
-    /// How long before its time the sound of this pull is fetched.
-    ahead_us: i64,
     /// Packets carry copies of the frame before, as of late: they are held this much longer, for the packet with the copy
     /// comes later by its own length.
     hold_us: i64,
@@ -71,7 +69,6 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
             unwrapper: Unwrapper::default(),
             stage: Stage::Filling,
             steering: Steering::default(),
-            ahead_us: 0,
             hold_us: 0,
             hold_until: Timestamp::ZERO,
             counters: Counters::default(),
@@ -90,21 +87,14 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
         inserted
     }
 
-    /// What the decoder is to do next; its first sample is due at `now`.
+    /// What the decoder is to do next. `now` is when the first sample of it will be due at the sound's sink: the present
+    /// and what has been decoded but not handed on.
     pub fn pull(&mut self, now: Timestamp) -> Pull<P> {
-        self.pull_ahead(now, Duration::ZERO)
-    }
-
-    /// The same for a caller that has decoded more than it handed on: the first sample is due at `due`, and that is
-    /// `ahead` of the present. Packets that are to be played then have to be here now, so the delay that counts against
-    /// the target is that much shorter.
-    pub fn pull_ahead(&mut self, due: Timestamp, ahead: Duration) -> Pull<P> {
-        self.ahead_us = i64::try_from(ahead.as_micros()).unwrap_or(i64::MAX / 4);
         let pull = match &self.stage {
-            Stage::Filling => self.pull_filling(due),
-            Stage::Playing(_) => self.pull_playing(due),
+            Stage::Filling => self.pull_filling(now),
+            Stage::Playing(_) => self.pull_playing(now),
         };
-        self.counters.target = Duration::from_micros(self.target_us(due).max(0).unsigned_abs());
+        self.counters.target = Duration::from_micros(self.target_us(now).max(0).unsigned_abs());
         pull
     }
 
@@ -271,7 +261,7 @@ impl<P: AsRef<[u8]> + Clone> JitterBuffer<P> {
         cursor.frame = slot.facts.samples;
         cursor.concealed = 0;
         cursor.starved = false;
-        let delay_us = self.delay.delay_us(now, slot.position) - self.ahead_us;
+        let delay_us = self.delay.delay_us(now, slot.position);
         let stretch = self.steering.steer(delay_us, target_us);
         Pull::Decode { payload: slot.payload, samples: slot.facts.samples, stretch }
     }

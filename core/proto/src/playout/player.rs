@@ -80,7 +80,8 @@ impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
     pub fn fill(&mut self, now: Timestamp, out: &mut [f32]) {
         while self.ready.len() < out.len() {
             let ready = i64::try_from(self.ready.len()).unwrap_or(i64::MAX / 1_000);
-            self.play(now, Duration::from_micros(samples_us(ready).unsigned_abs()));
+            let due = now + Duration::from_micros(samples_us(ready).unsigned_abs());
+            self.play(due);
         }
         let due = self.ready.drain(..out.len());
         for (sample, ready) in out.iter_mut().zip(due) {
@@ -103,9 +104,8 @@ impl<P: AsRef<[u8]> + Clone, D: FrameDecoder> Playout<P, D> {
         &mut self.decoder
     }
 
-    /// Decodes what is due `ahead` of now.
-    fn play(&mut self, now: Timestamp, ahead: Duration) {
-        let pull = self.buffer.pull_ahead(now + ahead, ahead);
+    fn play(&mut self, due: Timestamp) {
+        let pull = self.buffer.pull(due);
         let samples = pull.samples() as usize;
         self.frame.clear();
         self.frame.resize(samples, 0.0);

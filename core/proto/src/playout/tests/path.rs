@@ -1,7 +1,6 @@
 //! A sender, a path and a listener in virtual time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::super::*;
 use crate::Timestamp;
@@ -90,10 +89,8 @@ pub(super) fn listen(sent: Vec<Sent>, seconds: i64) -> Heard {
             heard.most_waiting = heard.most_waiting.max(buffer.waiting());
         }
         while ready < 480 {
-            let ahead_us = ready * 125 / 6;
-            let due_us = now_us + ahead_us;
-            let due = Timestamp::from_micros(due_us.unsigned_abs());
-            let pull = buffer.pull_ahead(due, Duration::from_micros(ahead_us.unsigned_abs()));
+            let due_us = now_us + ready * 125 / 6;
+            let pull = buffer.pull(Timestamp::from_micros(due_us.unsigned_abs()));
             let mut samples = i64::from(pull.samples());
             assert!((1..=5760).contains(&samples), "{pull:?}");
             *heard.pulls.entry(name(&pull)).or_default() += 1;

@@ -59,8 +59,7 @@ fn a_longer_path_costs_a_gap_and_no_lasting_delay() {
     let heard = report("100 ms longer after 20 s", listen(stream(60, PLAIN, step), 60));
     assert_eq!(heard.counters.lost, 0);
     assert!(heard.concealed_ms() <= 160, "{}", heard.concealed_ms());
-    // One tick of 10 ms above the target may stay.
-    assert!(heard.mean_delay_ms(35, 60) <= 45, "{}", heard.mean_delay_ms(35, 60));
+    assert!(heard.mean_delay_ms(35, 60) <= 40, "{}", heard.mean_delay_ms(35, 60));
 }
 
 #[test]
@@ -93,17 +92,6 @@ fn rare_peaks_hold_the_delay_up() {
     let heard = report("stalls of 200 ms every 5 s", listen(stream(60, PLAIN, stall), 60));
     assert!(heard.mean_delay_ms(10, 60) >= 180, "{}", heard.mean_delay_ms(10, 60));
     assert!(heard.concealed_ms() <= 600, "{}", heard.concealed_ms());
-}
-
-#[test]
-fn a_packet_within_the_delay_is_in_time_although_sound_is_fetched_ahead() {
-    let late = |sent_us: i64| {
-        let is_late = (sent_us / 20_000) % 40 == 39;
-        Some(sent_us + PATH_US + if is_late { 35_000 } else { 0 })
-    };
-    let heard = report("one in 40 late by 35 ms", listen(stream(60, PLAIN, late), 60));
-    assert!(heard.concealed_ms() <= 80, "{}", heard.concealed_ms());
-    assert!(heard.mean_delay_ms(5, 60) <= 55, "{}", heard.mean_delay_ms(5, 60));
 }
 
 #[test]
