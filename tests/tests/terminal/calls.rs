@@ -1,5 +1,7 @@
 //! Calls between two phones, each in its own terminal.
 
+use ringback_server::RunningHub;
+
 use crate::pty::{Pty, hub};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,10 +58,7 @@ async fn two_phones_see_each_other_call_talk_mute_hold_and_hang_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_declined_and_a_cancelled_call_are_explained_on_both_screens() {
     let hub = hub().await;
-    let mut rider = Pty::phone(&hub, "rider", (80, 24), &[]);
-    let mut driver = Pty::phone(&hub, "driver", (80, 24), &[]);
-    rider.until(&["● online", "> driver"]);
-    driver.until(&["● online", "> rider"]);
+    let (mut rider, mut driver) = pair(&hub);
 
     rider.press("c");
     rider.until(&["Whom to call?"]);
@@ -86,10 +85,7 @@ async fn a_declined_and_a_cancelled_call_are_explained_on_both_screens() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_comes_while_a_name_is_typed_waits_for_its_answer() {
     let hub = hub().await;
-    let mut rider = Pty::phone(&hub, "rider", (80, 24), &[]);
-    let mut driver = Pty::phone(&hub, "driver", (80, 24), &[]);
-    rider.until(&["● online", "> driver"]);
-    driver.until(&["● online", "> rider"]);
+    let (mut rider, mut driver) = pair(&hub);
     rider.press("c");
     rider.until(&["Whom to call?"]);
     rider.press("m");
@@ -138,4 +134,13 @@ async fn a_phone_that_leaves_is_gone_from_the_list() {
     assert!(driver.until_ended().success());
     rider.until(&["Online (0)", "Nobody else shows up."]);
     hub.stop().await;
+}
+
+/// Two phones that see each other.
+fn pair(hub: &RunningHub) -> (Pty, Pty) {
+    let rider = Pty::phone(hub, "rider", (80, 24), &[]);
+    let driver = Pty::phone(hub, "driver", (80, 24), &[]);
+    rider.until(&["● online", "> driver"]);
+    driver.until(&["● online", "> rider"]);
+    (rider, driver)
 }
